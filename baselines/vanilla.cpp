@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include "baselines/vanilla.h"
+
+#include <cmath>
+#include <limits>
+
+#include "lavo/core/key_value_cache.h"
+
+namespace lavo {
+namespace {
+
+constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+
+double scale_of(const Tensor& query) { return 1 / std::sqrt(static_cast<double>(query.size(3))); }
+
+/// Bytes that any softmax attention must move.
+double traffic(const Shape& s, double element) {
+  return element * static_cast<double>(s.B * s.H) *
+         static_cast<double>(s.T * s.D + s.S * (s.D + s.E) + s.T * s.E);
+}
+
+double pairs(const Shape& s, bool causal) {
+  const double all =
+      static_cast<double>(s.B * s.H) * static_cast<double>(s.T) * static_cast<double>(s.S);
+  return causal && s.T == s.S ? all / 2 : all;
+}
+
+}  // namespace
+
+std::unique_ptr<State> VanillaBase::new_state() const { return std::make_unique<KeyValueCache>(); }
+
+Tensor VanillaBase::attend(const Inputs& in, State* state) {
+  Tensor key = in.key, value = in.value, mask_BS = in.key_mask;
+  int64_t first = 0;  // position of the first query among the keys
+  if (state) {
+    auto& cache = static_cast<KeyValueCache&>(*state);
+    first = cache.position;
+    cache.append(in.key, in.value, in.key_mask);
+    key = cache.key();
+    value = cache.value();
+    mask_BS = cache.mask();
+  }
+  const int64_t T = in.query.size(2), S = key.size(2);
+  const bool triangular = in.pattern() == Pattern::kCausalSelf;
+  if (!mask_BS.defined() && (!triangular || first == 0)) {
+    return softmax_attention(in.query, key, value, {}, triangular);
+  }
+  Tensor visible = mask_BS.defined() ? mask_BS.unsqueeze(1).unsqueeze(1) : Tensor();
+  if (triangular && T > 1) {
+    const auto index = torch::TensorOptions(torch::kLong).device(key.device());
+    const Tensor lower =
+        torch::arange(S, index).unsqueeze(0) <= torch::arange(first, first + T, index).unsqueeze(1);
+    visible = visible.defined() ? visible.logical_and(lower) : lower.unsqueeze(0).unsqueeze(0);
+  }
+  if (!mask_BS.defined()) return softmax_attention(in.query, key, value, visible, false);
+  // A query that sees nothing is shown everything and then zeroed, so that its gradient is zero and
+  // not NaN.
+  const Tensor nothing = visible.any(-1, /*keepdim=*/true).logical_not();
+  return softmax_attention(in.query, key, value, visible.logical_or(nothing), false)
+      .masked_fill(nothing, 0);
+}
+
+Tensor VanillaBase::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
+  const int64_t S = in.key.size(2);
+  Pieces outputs(static_cast<int64_t>(rows.size()));
+  for (const int64_t t : rows) {
+    const int64_t seen = in.pattern() == Pattern::kCausalSelf ? t + 1 : S;
+    Tensor weight =
+        (in.query.narrow(2, t, 1) * in.key.narrow(2, 0, seen)).sum(-1) * scale_of(in.query);
+    if (in.key_mask.defined()) {
+      weight = weight.masked_fill(in.key_mask.narrow(1, 0, seen).logical_not().unsqueeze(1),
+                                  kMinusInfinity);
+    }
+    weight = (weight - weight.amax(-1, true).nan_to_num(0, 0, 0)).exp();  // -inf: no key is visible
+    Tensor value = in.value.narrow(2, 0, seen);
+    if (in.key_mask.defined()) {
+      value = value.masked_fill(
+          in.key_mask.narrow(1, 0, seen).logical_not().unsqueeze(1).unsqueeze(-1), 0);
+    }
+    const Tensor total = weight.sum(-1, true).clamp_min(std::numeric_limits<double>::min());
+    outputs.add(((weight / total).unsqueeze(-1) * value).sum(2, true));
+  }
+  return outputs.result();
+}
+
+Cost Vanilla::cost(const Shape& s, bool causal) const {
+  const double element = 4;
+  return {
+      .flop = 2 * pairs(s, causal) * static_cast<double>(s.D + s.E),
+      .bytes = traffic(s, element),
+      .memory_bytes = element * static_cast<double>(s.B * s.H * s.T) * static_cast<double>(s.E + 1),
+      .state_bytes =
+          element * static_cast<double>(s.B * s.H * s.S) * static_cast<double>(s.D + s.E)};
+}
+
+Tensor Vanilla::softmax_attention(const Tensor& query, const Tensor& key, const Tensor& value,
+                                  const Tensor& visible, bool triangular) const {
+  const auto mask = visible.defined() ? std::optional<Tensor>(visible) : std::nullopt;
+  return at::scaled_dot_product_attention(query, key, value, mask, 0.0, triangular);
+}
+
+Cost VanillaMath::cost(const Shape& s, bool causal) const {
+  const double element = 4;
+  const double matrix = element * pairs(s, false);
+  return {
+      .flop = 2 * pairs(s, false) * static_cast<double>(s.D + s.E),
+      .bytes = traffic(s, element),
+      .memory_bytes = (causal ? 2.25 : 2) * matrix,  // logits and weights; the triangle in bytes
+      .state_bytes =
+          element * static_cast<double>(s.B * s.H * s.S) * static_cast<double>(s.D + s.E)};
+}
+
+Tensor VanillaMath::softmax_attention(const Tensor& query, const Tensor& key, const Tensor& value,
+                                      const Tensor& visible, bool triangular) const {
+  Tensor hidden = visible.defined() ? visible.logical_not() : Tensor();
+  if (triangular) {
+    const int64_t T = query.size(2);
+    hidden =
+        torch::ones({T, T}, torch::TensorOptions(torch::kBool).device(query.device())).triu_(1);
+  }
+  Tensor logits =
+      torch::matmul(to_compute(query) * scale_of(query), to_compute(key).transpose(2, 3));
+  if (hidden.defined()) logits.masked_fill_(hidden, kMinusInfinity);
+  return torch::matmul(torch::softmax(logits, -1), to_compute(value));
+}
+
+}  // namespace lavo

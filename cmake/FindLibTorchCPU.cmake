@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# LibTorch's CPU libraries from a wheel or a LibTorch archive, without TorchConfig: that one demands a CUDA
+# toolkit as soon as the wheel was built with CUDA, even for code that never touches a GPU.
+#
+#   CMAKE_PREFIX_PATH   site-packages/torch, site-packages/torch/share/cmake, or an unpacked libtorch
+#   LibTorchCPU         the imported target
+set(hints ${CMAKE_PREFIX_PATH})
+foreach(prefix IN LISTS CMAKE_PREFIX_PATH)
+  list(APPEND hints ${prefix}/../.. ${prefix}/torch)  # from share/cmake; from site-packages
+endforeach()
+find_path(LibTorchCPU_INCLUDE_DIR torch/csrc/api/include/torch/torch.h
+          HINTS ${hints} PATH_SUFFIXES include)
+find_library(LibTorchCPU_LIBRARY torch_cpu HINTS ${hints} PATH_SUFFIXES lib)
+find_library(LibTorchCPU_C10_LIBRARY c10 HINTS ${hints} PATH_SUFFIXES lib)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorchCPU
+  REQUIRED_VARS LibTorchCPU_LIBRARY LibTorchCPU_C10_LIBRARY LibTorchCPU_INCLUDE_DIR
+  REASON_FAILURE_MESSAGE "set CMAKE_PREFIX_PATH to a LibTorch 2.11, or run ./run_all.sh setup")
+
+if(LibTorchCPU_FOUND AND NOT TARGET LibTorchCPU)
+  file(STRINGS ${LibTorchCPU_INCLUDE_DIR}/torch/headeronly/version.h version
+       REGEX "define TORCH_VERSION_(MAJOR|MINOR) ")
+  if(version AND NOT version MATCHES "MAJOR 2.*MINOR 11")
+    message(FATAL_ERROR "LibTorch 2.11 wanted, ${LibTorchCPU_INCLUDE_DIR} says: ${version}")
+  endif()
+  get_filename_component(libdir ${LibTorchCPU_LIBRARY} DIRECTORY)
+  add_library(LibTorchCPU INTERFACE IMPORTED)
+  target_include_directories(LibTorchCPU SYSTEM INTERFACE
+    ${LibTorchCPU_INCLUDE_DIR} ${LibTorchCPU_INCLUDE_DIR}/torch/csrc/api/include)
+  # --no-as-needed: the operators register themselves; nothing else may name a symbol of torch_cpu.
+  target_link_libraries(LibTorchCPU INTERFACE
+    -Wl,--no-as-needed ${LibTorchCPU_LIBRARY} ${LibTorchCPU_C10_LIBRARY} -Wl,--as-needed)
+  target_link_options(LibTorchCPU INTERFACE -Wl,-rpath,${libdir})
+endif()

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/experiment.h"
+
+#include <algorithm>
+
+#include "experiments/registry.h"
+#include "lavo/core/check.h"
+
+namespace lavo {
+
+SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo>& own,
+                     const json& given) {
+  SplitAxes split{json::object(), json::object()};
+  std::string mechanism;
+  for (const OptionInfo& info : own) {
+    if (info.name == "mechanism")
+      mechanism = given.value("mechanism", info.default_value).get<std::string>();
+  }
+  const Entry& entry = find_mechanism(mechanism);
+  std::vector<std::string> known;
+  for (const OptionInfo& info : own) known.push_back(info.name);
+  for (const OptionInfo& info : entry.options) known.push_back(info.name);
+  for (const auto& [name, value] : given.items()) {
+    if (std::ranges::find(own, name, &OptionInfo::name) != own.end()) {
+      split.own[name] = value;
+    } else if (std::ranges::find(entry.options, name, &OptionInfo::name) != entry.options.end()) {
+      split.options[name] = value;
+    } else if (!is_mechanism_option(name)) {
+      fail<OptionError>("{}: {}", experiment, unknown_name("axis", name, known));
+    }
+  }
+  return split;
+}
+
+}  // namespace lavo

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// The contract of an experiment: it runs one cell (one point of its axes) and says what it
+// measured.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lavo/core/options.h"
+
+namespace lavo {
+
+/// One measured quantity. A metric that could not be measured is not there; there is no NaN.
+struct Metric {
+  double value = 0;
+  std::string unit;    ///< "ms", "B", "bit/byte", "1"
+  std::string better;  ///< lower, higher, none
+  std::string kind;  ///< timing (noisy), exact (bytes, FLOPs), bound (an error), seeded (depends on
+                     ///< the seed only)
+  std::optional<std::pair<double, double>> ci95 = {};
+  std::vector<double> samples = {};
+  std::vector<int64_t> blocks = {};  ///< how `samples` divides into blocks
+};
+
+struct Series {
+  std::string x;     ///< what the first number of a point is: "context", "position", "offset"
+  std::string unit;  ///< of the second
+  std::vector<std::pair<double, double>> points;
+};
+
+/// What one block of one cell measured.
+struct Outcome {
+  std::map<std::string, Metric> metrics;
+  std::map<std::string, Series> series;
+  json notes =
+      json::object();  ///< small facts for the record: rows checked, worst error, tokens trained on
+};
+
+/// A cell ends without a result; the status goes into its record. Anything else that is thrown is
+/// `error`, and c10::OutOfMemoryError is `out_of_memory`.
+struct CellFailure : std::runtime_error {
+  CellFailure(std::string ending, const std::string& reason)
+      : std::runtime_error(reason), status(std::move(ending)) {}
+  std::string status;  ///< skipped, wrong, not_finite, error
+};
+
+/// What a cell is expected to need; shown by `plan`, and the reason why `run` skips a cell that
+/// cannot fit.
+struct Prediction {
+  double seconds = 0;       ///< the whole cell, all blocks
+  double call_seconds = 0;  ///< its longest single call
+  double memory_bytes = 0;
+};
+
+/// One cell to run.
+struct Case {
+  json axes;  ///< every axis and every option of the cell's mechanism, defaults filled in
+  json limits = json::object();     ///< from the sweep's [limits], unknown keys already refused
+  int block = 0;                    ///< which of blocks(...) this is
+  std::filesystem::path directory;  ///< of the run: trained models live under it, shared by sweeps
+  std::filesystem::path corpus;     ///< empty: the novels that come with the project
+  std::function<void(const std::string&)> progress = [](const std::string&) {
+  };  ///< a short line for the terminal
+};
+
+class Experiment {
+ public:
+  virtual ~Experiment() = default;
+  virtual std::string name() const = 0;
+  virtual std::string purpose() const = 0;  ///< one sentence for `list`
+  /// Raised when the same axes would no longer measure the same thing; part of a cell's id.
+  virtual int spec_version() const = 0;
+  /// Its own axes with defaults; mechanism options come on top (registry.h).
+  virtual std::vector<OptionInfo> axes() const = 0;
+  /// Checks the given axes and fills in every default, the mechanism's options included; options of
+  /// other mechanisms are dropped. Throws OptionError.
+  virtual json resolve(const json& given) const = 0;
+  /// Why this point means nothing and is not planned (decode when not causal); empty otherwise.
+  virtual std::string meaningless(const json& /*axes*/) const { return ""; }
+  /// Why the cell is planned but cannot be run (a pattern that the mechanism refuses); becomes a
+  /// skipped record.
+  virtual std::string refused(const json& /*axes*/) const { return ""; }
+  virtual Prediction predict(const json& axes, const json& limits) const = 0;
+  /// Timed cells run in several blocks, interleaved over the sweep; others in one.
+  virtual int blocks(const json& /*limits*/) const { return 1; }
+  /// What else the result depends on: the digest of the corpus it reads ("" for none).
+  virtual std::string data_digest(const json& /*axes*/,
+                                  const std::filesystem::path& /*corpus*/) const {
+    return "";
+  }
+  virtual Outcome run(const Case& cell) const = 0;
+};
+
+/// What resolve() does for an experiment whose axes are the fields of Axes (which has `std::string
+/// mechanism`): splits `given` into axes, options of that mechanism, and options of other
+/// mechanisms, which are dropped.
+struct SplitAxes {
+  json own;      ///< for the experiment's reader
+  json options;  ///< for the mechanism's
+};
+SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo>& own,
+                     const json& given);
+
+}  // namespace lavo

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/registry.h"
+
+#include <algorithm>
+
+#include "baselines/vanilla.h"
+#include "lavo/core/check.h"
+
+namespace lavo {
+
+const std::vector<Entry>& mechanisms() {
+  static const std::vector<Entry> table = {
+      row<Vanilla>(),
+      row<VanillaMath>(),
+  };
+  return table;
+}
+
+const Entry& find_mechanism(const std::string& name) {
+  const auto found = std::ranges::find(mechanisms(), name, &Entry::name);
+  if (found != mechanisms().end()) return *found;
+  std::vector<std::string> names;
+  for (const Entry& entry : mechanisms()) names.push_back(entry.name);
+  throw OptionError(unknown_name("mechanism", name, names));
+}
+
+std::shared_ptr<Mechanism> make_mechanism(const std::string& name, const json& options,
+                                          const Setting& setting, uint64_t seed,
+                                          torch::ScalarType type, torch::Device device) {
+  auto mechanism = find_mechanism(name).create(options, setting, seed);
+  mechanism->to(device, type);
+  mechanism->eval();
+  return mechanism;
+}
+
+bool is_mechanism_option(const std::string& name) {
+  return std::ranges::any_of(mechanisms(), [&](const Entry& entry) {
+    return std::ranges::find(entry.options, name, &OptionInfo::name) != entry.options.end();
+  });
+}
+
+const std::vector<std::unique_ptr<Experiment>>& experiments() {
+  static const auto table = [] {
+    std::vector<std::unique_ptr<Experiment>> rows;
+    return rows;
+  }();
+  return table;
+}
+
+const Experiment& find_experiment(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& experiment : experiments()) {
+    if (experiment->name() == name) return *experiment;
+    names.push_back(experiment->name());
+  }
+  throw OptionError(unknown_name("experiment", name, names));
+}
+
+}  // namespace lavo

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The two tables: mechanisms and experiments. Adding either is one header, one source, and one line
+// here.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/experiment.h"
+#include "lavo/core/mechanism.h"
+
+namespace lavo {
+
+const std::vector<Entry>& mechanisms();
+
+/// Throws OptionError with the nearest name.
+const Entry& find_mechanism(const std::string& name);
+
+/// The mechanism in the given type on the given device, in eval mode, its parameters drawn from
+/// `seed`.
+std::shared_ptr<Mechanism> make_mechanism(const std::string& name, const json& options,
+                                          const Setting& setting, uint64_t seed,
+                                          torch::ScalarType type = torch::kFloat32,
+                                          torch::Device device = torch::kCPU);
+
+/// Every option name of any mechanism: as an axis it is dropped for the mechanisms that lack it.
+bool is_mechanism_option(const std::string& name);
+
+const std::vector<std::unique_ptr<Experiment>>& experiments();
+const Experiment& find_experiment(const std::string& name);
+
+}  // namespace lavo

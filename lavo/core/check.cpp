@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/core/check.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace lavo {
+namespace {
+
+/// Levenshtein distance, with a swap of two neighbours counted as one edit.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      d[i][j] =
+          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::string did_you_mean(std::string_view got, const std::vector<std::string>& known) {
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](auto& x, auto& y) {
+    return edit_distance(got, x) < edit_distance(got, y);
+  });
+  if (nearest == known.end()) return "";
+  const size_t limit = std::max<size_t>(2, std::max(got.size(), nearest->size()) * 2 / 5);
+  if (edit_distance(got, *nearest) > limit) return "";
+  return fmt::format(", did you mean '{}'?", *nearest);
+}
+
+std::string unknown_name(std::string_view noun, std::string_view got,
+                         const std::vector<std::string>& known) {
+  const std::string hint = did_you_mean(got, known);
+  return fmt::format("unknown {} '{}'{} {}s: {}", noun, got, hint.empty() ? "," : hint, noun,
+                     fmt::join(known, ", "));
+}
+
+}  // namespace lavo

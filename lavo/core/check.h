@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lavo {
+
+/// What the user can mend. The command line prints the text on one line and exits with 2.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct OptionError : Error {  ///< an option's name, kind or value
+  using Error::Error;
+};
+struct ShapeError : Error {  ///< a tensor's shape or type, or a pattern that a mechanism refuses
+  using Error::Error;
+};
+struct InputError : Error {  ///< a file, or the command line
+  using Error::Error;
+};
+
+template <class E = Error, class... Values>
+[[noreturn]] void fail(fmt::format_string<Values...> text, Values&&... values) {
+  throw E(fmt::format(text, std::forward<Values>(values)...));
+}
+
+/// Throws E with the formatted text unless `condition` holds.
+template <class E = Error, class... Values>
+void require(bool condition, fmt::format_string<Values...> text, Values&&... values) {
+  if (!condition) throw E(fmt::format(text, std::forward<Values>(values)...));
+}
+
+/// ", did you mean 'x'?" for the known name nearest to `got` by edit distance, or "" when none is
+/// near.
+std::string did_you_mean(std::string_view got, const std::vector<std::string>& known);
+
+/// "unknown mechanism 'perfomer', did you mean 'performer'? mechanisms: a, b, c"
+std::string unknown_name(std::string_view noun, std::string_view got,
+                         const std::vector<std::string>& known);
+
+}  // namespace lavo

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/core/mechanism.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lavo/core/check.h"
+
+namespace lavo {
+namespace {
+
+std::string sizes(const Tensor& x) { return fmt::format("[{}]", fmt::join(x.sizes(), ", ")); }
+
+bool is_supported_type(torch::ScalarType type) {
+  return type == torch::kFloat64 || type == torch::kFloat32 || type == torch::kBFloat16 ||
+         type == torch::kFloat16;
+}
+
+/// Zeros where the mask is false. Not a product: a padded NaN must vanish too.
+Tensor hide_rows(const Tensor& x, const Tensor& mask_BS, int64_t length_dim) {
+  std::vector<int64_t> view(static_cast<size_t>(x.dim()), 1);
+  view[0] = mask_BS.size(0);
+  view[static_cast<size_t>(length_dim)] = mask_BS.size(1);
+  return x.masked_fill(mask_BS.logical_not().view(view), 0);
+}
+
+Inputs hide_padding(Inputs in) {
+  if (!in.key_mask.defined()) return in;
+  in.key_mask = in.key_mask.to(torch::kBool);
+  in.key = hide_rows(in.key, in.key_mask, 2);
+  in.value = hide_rows(in.value, in.key_mask, 2);
+  if (in.context) in.context->tokens_BSM = hide_rows(in.context->tokens_BSM, in.key_mask, 1);
+  return in;
+}
+
+}  // namespace
+
+const char* pattern_name(Pattern pattern) {
+  static constexpr std::array names = {"NS", "CS", "NC", "CC"};
+  return names.at(static_cast<size_t>(pattern));
+}
+
+const char* pattern_text(Pattern pattern) {
+  static constexpr std::array names = {"noncausal self", "causal self", "noncausal cross",
+                                       "causal cross"};
+  return names.at(static_cast<size_t>(pattern));
+}
+
+Shape Inputs::shape() const {
+  return {query.size(0), query.size(1), query.size(2), key.size(2), query.size(3), value.size(3)};
+}
+
+Pattern Inputs::pattern() const {
+  return static_cast<Pattern>((is_cross() ? 2 : 0) + (causal ? 1 : 0));
+}
+
+int64_t State::bytes() const {
+  int64_t total = 0;
+  for (const Tensor& x : tensors()) {
+    if (x.defined()) total += x.numel() * x.element_size();
+  }
+  return total;
+}
+
+void Mechanism::check_inputs(const Inputs& in, const State* state) const {
+  const std::pair<const char*, const Tensor*> named[] = {
+      {"query", &in.query}, {"key", &in.key}, {"value", &in.value}};
+  for (const auto& [name, x] : named) {
+    require<ShapeError>(x->defined() && x->dim() == 4,
+                        "{}: {} must be [batch, heads, length, width], got {}", kind(), name,
+                        x->defined() ? sizes(*x) : "nothing");
+    require<ShapeError>(std::ranges::all_of(x->sizes(), [](int64_t n) { return n > 0; }),
+                        "{}: {} must not be empty, got {}", kind(), name, sizes(*x));
+    require<ShapeError>(is_supported_type(x->scalar_type()),
+                        "{}: {} must be float64, float32, bfloat16 or float16, got {}", kind(),
+                        name, toString(x->scalar_type()));
+    require<ShapeError>(
+        x->scalar_type() == in.query.scalar_type() && x->device() == in.query.device(),
+        "{}: {} is {} on {}, query is {} on {}", kind(), name, toString(x->scalar_type()),
+        x->device().str(), toString(in.query.scalar_type()), in.query.device().str());
+    require<ShapeError>(x->size(0) == in.query.size(0) && x->size(1) == in.query.size(1),
+                        "{}: {} is {}, query is {}: batch and heads must agree", kind(), name,
+                        sizes(*x), sizes(in.query));
+  }
+  require<ShapeError>(in.key.size(3) == in.query.size(3),
+                      "{}: key is {}, query is {}: widths must agree", kind(), sizes(in.key),
+                      sizes(in.query));
+  require<ShapeError>(in.value.size(2) == in.key.size(2),
+                      "{}: value is {}, key is {}: lengths must agree", kind(), sizes(in.value),
+                      sizes(in.key));
+  if (in.key_mask.defined()) {
+    const bool fits = in.key_mask.dim() == 2 && in.key_mask.size(0) == in.key.size(0) &&
+                      in.key_mask.size(1) == in.key.size(2);
+    require<ShapeError>(fits, "{}: key_mask must be [{}, {}], got {}", kind(), in.key.size(0),
+                        in.key.size(2), sizes(in.key_mask));
+    require<ShapeError>(
+        in.key_mask.scalar_type() == torch::kBool || in.key_mask.scalar_type() == torch::kByte,
+        "{}: key_mask must be bool or uint8, got {}", kind(), toString(in.key_mask.scalar_type()));
+  }
+  const Pattern pattern = in.pattern();
+  const std::string& refusal = patterns().refusal[static_cast<size_t>(pattern)];
+  require<ShapeError>(refusal.empty(), "{}: {} attention is refused: {}", kind(),
+                      pattern_text(pattern), refusal);
+  require<ShapeError>(!state || pattern == Pattern::kCausalSelf,
+                      "{}: streaming is causal self attention, got {}", kind(),
+                      pattern_text(pattern));
+  check(in, state);
+}
+
+Tensor Mechanism::forward(const Inputs& in) {
+  check_inputs(in, nullptr);
+  return attend(hide_padding(in), nullptr).to(in.query.scalar_type());
+}
+
+Tensor Mechanism::forward(const Inputs& in, State& state) {
+  check_inputs(in, &state);
+  Tensor out = attend(hide_padding(in), &state).to(in.query.scalar_type());
+  state.position += in.query.size(2);
+  return out;
+}
+
+Tensor Mechanism::reference(const Inputs& in, const std::vector<int64_t>& rows) {
+  check_inputs(in, nullptr);
+  torch::NoGradGuard no_grad;
+  Inputs wide = in;
+  for (Tensor* x : {&wide.query, &wide.key, &wide.value}) *x = x->to(torch::kFloat64);
+  if (wide.key_mask.defined()) wide.key_mask = wide.key_mask.to(torch::kBool);
+  if (wide.context) {
+    for (Tensor* x : {&wide.context->tokens_BSM, &wide.context->key_weight_HMD,
+                      &wide.context->value_weight_HME}) {
+      *x = x->to(torch::kFloat64);
+    }
+  }
+  return attend_rows(wide, rows);
+}
+
+torch::ScalarType compute_type(torch::ScalarType type) {
+  return type == torch::kFloat16 || type == torch::kBFloat16 ? torch::kFloat32 : type;
+}
+
+int64_t tile_length(double bytes_per_token, int64_t multiple_of) {
+  constexpr double kCacheBytes = 1 << 20;  // half of a common core's second-level cache
+  int64_t tile = 64;
+  while (tile < 4096 && static_cast<double>(2 * tile) * bytes_per_token <= kCacheBytes) tile *= 2;
+  return (tile + multiple_of - 1) / multiple_of * multiple_of;
+}
+
+void Pieces::add(const Tensor& piece) {
+  if (piece.requires_grad() || (written_ == 0 && piece.size(dim_) == length_)) {
+    parts_.push_back(piece);
+    return;
+  }
+  if (!whole_.defined()) {
+    std::vector<int64_t> sizes = piece.sizes().vec();
+    sizes[static_cast<size_t>(dim_)] = length_;
+    whole_ = torch::empty(sizes, piece.options());
+  }
+  whole_.narrow(dim_, written_, piece.size(dim_)).copy_(piece);
+  written_ += piece.size(dim_);
+}
+
+Tensor Pieces::result() {
+  if (whole_.defined()) return whole_;
+  return parts_.size() == 1 ? parts_[0] : torch::cat(parts_, dim_);
+}
+
+}  // namespace lavo

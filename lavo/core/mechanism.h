@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// The contract: every attention mechanism is a Mechanism, and nothing outside this page is asked of
+// it.
+//
+// Shape letters, used in names (query_BHTD), formulas and messages:
+//   B batch   H heads   T queries   S keys   D key width   E value width
+//   M features (performer) or model width (layer)   R memory rows   W window
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lavo/core/options.h"
+
+namespace lavo {
+
+using torch::Tensor;
+
+struct Shape {
+  int64_t B = 1, H = 1, T = 1, S = 1, D = 1, E = 1;
+};
+
+/// The patterns of the CAB benchmark. Causal self: output t depends on inputs <= t. Causal cross:
+/// output t depends on queries <= t and on all keys.
+enum class Pattern { kNoncausalSelf, kCausalSelf, kNoncausalCross, kCausalCross };
+inline constexpr std::array kPatterns = {Pattern::kNoncausalSelf, Pattern::kCausalSelf,
+                                         Pattern::kNoncausalCross, Pattern::kCausalCross};
+const char* pattern_name(Pattern pattern);  ///< "NS", "CS", "NC", "CC"
+const char* pattern_text(Pattern pattern);  ///< "noncausal self", ...
+
+/// For each pattern the reason why it is refused; empty where it is exact.
+struct Patterns {
+  std::array<std::string, 4> refusal;
+  bool include(Pattern pattern) const { return refusal[static_cast<size_t>(pattern)].empty(); }
+};
+
+/// What a layer hands to a mechanism that projects the layer's own input (only LAVO's context
+/// memory does).
+struct LayerContext {
+  Tensor tokens_BSM;        ///< the layer's input on the side of the keys
+  Tensor key_weight_HMD;    ///< its key projection, a head each, without bias
+  Tensor value_weight_HME;  ///< its value projection
+};
+
+struct Inputs {
+  Tensor query;  ///< [B, H, T, D]
+  Tensor key;    ///< [B, H, S, D]
+  Tensor value;  ///< [B, H, S, E]
+  bool causal = false;
+  bool cross = false;    ///< keys from another sequence; also true when T != S outside streaming
+  Tensor key_mask = {};  ///< [B, S] bool, true = real; undefined = all real
+  std::optional<LayerContext> context = {};
+
+  Shape shape() const;
+  bool is_cross() const { return cross || query.size(2) != key.size(2); }
+  Pattern pattern() const;
+};
+
+/// What a causal mechanism carries from one piece of a sequence to the next. Any cutting gives the
+/// same outputs.
+struct State {
+  virtual ~State() = default;
+  virtual std::vector<Tensor> tensors() const = 0;
+  int64_t bytes() const;  ///< held now, over batch and heads
+  int64_t position = 0;   ///< tokens seen, padding included
+};
+
+/// What a call costs, by counting; for plans and roofline fractions.
+struct Cost {
+  double flop = 0;          ///< multiply and add count as two
+  double bytes = 0;         ///< unavoidable traffic: inputs read once, outputs written once
+  double memory_bytes = 0;  ///< predicted peak above inputs
+  double state_bytes = 0;   ///< streaming state after S tokens; 0 without one
+};
+
+/// Where a mechanism is used: what sizes its parameters, and what its unset options are resolved
+/// for.
+struct Setting {
+  int64_t heads = 1;
+  int64_t head_dim = 1;
+  int64_t value_dim = 1;
+  int64_t model_dim = 0;     ///< > 0 inside a layer
+  int64_t query_length = 0;  ///< 0: not known
+  int64_t key_length = 0;
+  bool causal = false;
+  bool cross = false;
+  bool in_layer() const { return model_dim > 0; }
+  bool causal_self() const { return causal && !cross; }
+};
+
+class Mechanism : public torch::nn::Module {
+ public:
+  /// [B, H, T, E] in the type of the query. Any length from 1. Throws ShapeError where shapes or
+  /// types disagree and where the pattern is refused. Sums are kept in float32 or wider. A padded
+  /// key has no influence whatever it holds; a query without a visible key gets zeros.
+  Tensor forward(const Inputs& in);
+
+  /// The next piece of a causal sequence (T = S tokens). The state is advanced.
+  Tensor forward(const Inputs& in, State& state);
+
+  /// The named query rows by the formula, in float64, [B, H, rows, E]. Shares no code with
+  /// forward().
+  Tensor reference(const Inputs& in, const std::vector<int64_t>& rows);
+
+  /// An empty state. Throws OptionError with the reason where the mechanism, or these options, have
+  /// none.
+  virtual std::unique_ptr<State> new_state() const = 0;
+
+  virtual Patterns patterns() const = 0;
+  virtual Cost cost(const Shape& shape, bool causal) const = 0;
+  virtual std::string kind() const = 0;  ///< the name in the table
+
+  /// Fused kernel, or composed of LibTorch operators; records say which was measured.
+  virtual bool is_fused() const { return false; }
+
+ protected:
+  /// Called with checked inputs whose padded keys, values and context rows are already zero.
+  /// `state` is null outside streaming.
+  virtual Tensor attend(const Inputs& in, State* state) = 0;
+  /// Called with checked inputs, all floating tensors (parameters too) to be read as float64.
+  virtual Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) = 0;
+  /// More than shapes: what only this mechanism asks (E = D, a length limit).
+  virtual void check(const Inputs& /*in*/, const State* /*state*/) const {}
+
+ private:
+  void check_inputs(const Inputs& in, const State* state) const;
+};
+
+/// float32 for float16 and bfloat16, the type itself otherwise: what sums and exponentials are
+/// computed in.
+torch::ScalarType compute_type(torch::ScalarType type);
+inline Tensor to_compute(const Tensor& x) { return x.to(compute_type(x.scalar_type())); }
+
+/// How many tokens of `bytes_per_token` make a tile that stays in cache: a power of two, 64 ...
+/// 4096 tokens, at least `multiple_of` and a multiple of it.
+int64_t tile_length(double bytes_per_token, int64_t multiple_of = 1);
+
+/// Collects pieces [.., t, E] along the length: written into one tensor, or concatenated when
+/// gradients are wanted.
+class Pieces {
+ public:
+  Pieces(int64_t length, int64_t dim = 2) : length_(length), dim_(dim) {}
+  void add(const Tensor& piece);
+  Tensor result();
+
+ private:
+  int64_t length_, dim_, written_ = 0;
+  Tensor whole_;
+  std::vector<Tensor> parts_;
+};
+
+/// A line of the table of mechanisms: what can be said without making one, and how to make one.
+struct Entry {
+  std::string name;
+  std::string title;     ///< "linear transformer"
+  std::string citation;  ///< authors, year, arXiv number
+  Patterns patterns;
+  std::vector<OptionInfo> options;
+  bool equal_widths = false;  ///< needs E = D
+  bool has_state = true;
+  bool fused = false;
+  /// Checks the given options and fills every default for this use; unset ones that stay unset are
+  /// null.
+  std::function<json(const json& given, const Setting&)> resolve;
+  /// In float64, in training mode, with random parameters from `seed`: the same bits every time.
+  std::function<std::shared_ptr<Mechanism>(const json& given, const Setting&, uint64_t seed)>
+      create;
+};
+
+/// M has kName, kTitle, kCitation, kEqualWidths, kHasState, kFused, supported() and M(Options,
+/// Setting, Generator); M::Options has visit(), validate(owner) and resolve(Setting), which fills
+/// what is unset.
+template <class M>
+Entry row() {
+  using Options = typename M::Options;
+  const std::string name = M::kName;
+  Entry entry{.name = name,
+              .title = M::kTitle,
+              .citation = M::kCitation,
+              .patterns = M::supported(),
+              .options = list_options<Options>(),
+              .equal_widths = M::kEqualWidths,
+              .has_state = M::kHasState,
+              .fused = M::kFused,
+              .resolve = {},
+              .create = {}};
+  const auto read = [name](const json& given) {
+    Options options = read_options<Options>(name, given);
+    options.validate();
+    return options;
+  };
+  entry.resolve = [read](const json& given, const Setting& setting) {
+    Options options = read(given);
+    options.resolve(setting);
+    return write_options(options);
+  };
+  entry.create = [read](const json& given, const Setting& setting, uint64_t seed) {
+    auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
+    return std::make_shared<M>(read(given), setting, generator);
+  };
+  return entry;
+}
+
+}  // namespace lavo

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/core/problem.h"
+
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <set>
+
+#include "lavo/core/check.h"
+
+namespace lavo {
+
+Inputs random_inputs(const Shape& s, torch::ScalarType type, uint64_t seed,
+                     const ProblemOptions& options) {
+  auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
+  const auto draw = [&](int64_t length, int64_t width) {
+    return torch::randn({s.B, s.H, length, width}, generator, torch::kFloat32);
+  };
+  const auto place = [&](const Tensor& x) { return x.to(options.device, type); };
+  Inputs in;
+  in.causal = options.causal;
+  in.cross = options.cross;
+  in.query = place(draw(s.T, s.D).mul(options.scale));
+  in.key = place(draw(s.S, s.D).mul(options.scale).add(options.mean * 0.5));
+  in.value = place(draw(s.S, s.E).add(options.mean));
+  if (options.padding) {
+    Tensor mask = torch::rand({s.B, s.S}, generator) > 0.25;
+    mask.index_put_({torch::indexing::Slice(), 0}, false);
+    mask.index_put_({0, torch::indexing::Slice(s.S - s.S / 8, s.S)}, false);
+    in.key_mask = mask.to(options.device);
+  }
+  return in;
+}
+
+std::vector<int64_t> check_rows(int64_t length, int64_t count, int64_t window, uint64_t seed) {
+  std::set<int64_t> rows = {0, length - 1};
+  std::mt19937_64 random(seed);
+  const auto below = [&](int64_t n) {
+    return static_cast<int64_t>(random() % static_cast<uint64_t>(n));
+  };
+  if (window < length) {
+    const int64_t edge = window * (1 + below((length - 1) / window));
+    rows.insert({edge - 1, edge});
+  }
+  while (static_cast<int64_t>(rows.size()) < std::min(count, length)) rows.insert(below(length));
+  return {rows.begin(), rows.end()};
+}
+
+double worst_row_error(const Tensor& actual, const Tensor& expected) {
+  require<ShapeError>(actual.sizes() == expected.sizes(), "worst_row_error: [{}] against [{}]",
+                      fmt::join(actual.sizes(), ", "), fmt::join(expected.sizes(), ", "));
+  const Tensor a = actual.detach().to(torch::kCPU, torch::kFloat64);
+  const Tensor b = expected.detach().to(torch::kCPU, torch::kFloat64);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (!a.isfinite().all().item<bool>() || !b.isfinite().all().item<bool>()) return kInfinity;
+  const Tensor difference = (a - b).norm(2, -1);
+  const Tensor scale = b.norm(2, -1);
+  const Tensor ratio =
+      torch::where(difference == 0, torch::zeros_like(difference), difference / scale);
+  return ratio.max().item<double>();  // infinite where a row of zeros was missed
+}
+
+double tolerance(torch::ScalarType type, int64_t terms) {
+  const auto unit_roundoff = [](torch::ScalarType t) {
+    switch (t) {
+      case torch::kFloat64:
+        return std::ldexp(1.0, -53);
+      case torch::kFloat32:
+        return std::ldexp(1.0, -24);
+      case torch::kFloat16:
+        return std::ldexp(1.0, -11);
+      case torch::kBFloat16:
+        return std::ldexp(1.0, -8);
+      default:
+        fail<ShapeError>("tolerance: no floating type {}", toString(t));
+    }
+  };
+  return unit_roundoff(type) +
+         unit_roundoff(compute_type(type)) * (std::sqrt(static_cast<double>(terms)) + 8);
+}
+
+}  // namespace lavo
