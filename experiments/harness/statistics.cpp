@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "reports/statistics.h"
+#include "experiments/harness/statistics.h"
 
 #include <algorithm>
 #include <numeric>

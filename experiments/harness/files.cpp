@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/harness/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "lavo/core/check.h"
+
+namespace lavo {
+namespace {
+
+void sync(const std::filesystem::path& path, int flags) {
+  const int descriptor = ::open(path.c_str(), flags);
+  const bool ok = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const int reason = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  require<InputError>(ok, "{}: cannot be written to disk: {}", path.string(),
+                      std::strerror(reason));
+}
+
+}  // namespace
+
+std::string read_text(const std::filesystem::path& path) {
+  require<InputError>(!std::filesystem::is_directory(path), "{}: is a directory, wanted a file",
+                      path.string());
+  std::ifstream file(path, std::ios::binary);
+  require<InputError>(file.good(), "{}: cannot be read: {}", path.string(), std::strerror(errno));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+nlohmann::json read_json(const std::filesystem::path& path) {
+  const std::string text = read_text(path);
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const size_t at = std::min(error.byte, text.size());
+    const auto line =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+    const size_t start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+    fail<InputError>("{}:{}:{}: not JSON", path.string(), line, at - std::min(at, start) + 1);
+  }
+}
+
+void write_atomically(const std::filesystem::path& path, const std::string& content) {
+  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
+  const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
+  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.flush();
+  if (!file.good()) {
+    const int reason = errno;
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored);
+    fail<InputError>("{}: cannot be written: {}", path.string(), std::strerror(reason));
+  }
+  file.close();
+  sync(temporary, O_RDONLY);
+  std::filesystem::rename(temporary, path);
+  sync(directory, O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace lavo
