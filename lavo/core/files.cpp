@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "experiments/harness/files.h"
+#include "lavo/core/files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -50,6 +50,14 @@ nlohmann::json read_json(const std::filesystem::path& path) {
 }
 
 void write_atomically(const std::filesystem::path& path, const std::string& content) {
+  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+    std::ofstream device(path,
+                         std::ios::binary);  // a pipe or a device must not be replaced by a file
+    device << content << std::flush;
+    require<InputError>(device.good(), "{}: cannot be written: {}", path.string(),
+                        std::strerror(errno));
+    return;
+  }
   const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
   const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
   std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
