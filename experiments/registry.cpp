@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "baselines/local.h"
 #include "baselines/vanilla.h"
 #include "lavo/core/check.h"
 
@@ -12,6 +13,7 @@ const std::vector<Entry>& mechanisms() {
   static const std::vector<Entry> table = {
       row<Vanilla>(),
       row<VanillaMath>(),
+      row<Local>(),
   };
   return table;
 }

@@ -1,2 +1,93 @@
 // SPDX-License-Identifier: MIT
-int main() { return 0; }
+#include <c10/util/Exception.h>
+
+#include <cstdio>
+#include <new>
+
+#include "experiments/cli/command.h"
+#include "lavo/core/check.h"
+
+namespace lavo {
+
+void add_list(CLI::App& program, int& exit_code);
+
+namespace {
+
+/// The table of commands, in the order of `--help`.
+constexpr AddCommand kCommands[] = {add_list};
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int complain(const std::string& text, ExitCode code) {
+  fmt::print(stderr, "lavo-bench: {}\n", first_line(text));
+  return code;
+}
+
+/// The innermost subcommand that was reached: its options are the ones meant.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto reached = app.get_subcommands();
+  return reached.empty() ? app : innermost(*reached.front());
+}
+
+/// CLI11's message, with the nearest known name where an option or a command is unknown.
+std::string explain(const CLI::App& program, const CLI::ParseError& error) {
+  const CLI::App& app = innermost(program);
+  const std::string owner = &app == &program ? "" : app.get_name() + ": ";
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError) &&
+      error.get_exit_code() != static_cast<int>(CLI::ExitCodes::RequiredError)) {
+    return owner + error.what();
+  }
+  for (const std::string& extra : app.remaining()) {
+    std::vector<std::string> known;
+    if (extra.starts_with("-")) {
+      for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      }
+      return owner + unknown_name("option", extra.substr(0, extra.find('=')), known);
+    }
+    for (const CLI::App* command : app.get_subcommands(nullptr)) {
+      known.push_back(command->get_name());
+    }
+    if (!known.empty()) return owner + unknown_name("command", extra, known);
+    return fmt::format("{}'{}' was not expected here", owner, extra);
+  }
+  return owner + error.what();
+}
+
+int run(int argc, char** argv) {
+  CLI::App program{
+      "Measures LAVO and other efficient attention mechanisms: quality, time, memory, numerics.",
+      "lavo-bench"};
+  program.require_subcommand(1);
+  program.set_version_flag("--version", LAVO_VERSION);
+  program.footer("lavo-bench COMMAND --help explains a command, with examples.");
+  int exit_code = kSuccess;
+  for (const AddCommand add : kCommands) add(program, exit_code);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
+    return complain(explain(program, error), kBadInput);
+  }
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace lavo
+
+int main(int argc, char** argv) {
+  try {
+    return lavo::run(argc, argv);
+  } catch (const lavo::Error& error) {
+    return lavo::complain(error.what(), lavo::kBadInput);
+  } catch (const c10::OutOfMemoryError& error) {
+    return lavo::complain(fmt::format("out of memory: {}", error.what_without_backtrace()),
+                          lavo::kFailure);
+  } catch (const c10::Error& error) {
+    return lavo::complain(error.what_without_backtrace(), lavo::kFailure);
+  } catch (const std::bad_alloc&) {
+    return lavo::complain("out of memory", lavo::kFailure);
+  } catch (const std::exception& error) {
+    return lavo::complain(error.what(), lavo::kFailure);
+  }
+}

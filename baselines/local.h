@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lavo/local_window.h"
+
+namespace lavo {
+
+enum class WindowPosition { kRelative, kNone };
+inline const std::vector<std::string> kWindowPositions = {"relative", "none"};
+
+struct LocalOptions {
+  int64_t window = 16;
+  int64_t look_back = 0;
+  WindowPosition position = WindowPosition::kRelative;
+
+  void visit(OptionVisitor& v) {
+    v.integer("window", window, between(1, 65536), "W, tokens in a window");
+    v.integer("look_back", look_back, between(0, 64), "blocks before the query's own that it sees");
+    v.choice("position", position, kWindowPositions, "learned bias by distance inside the window");
+  }
+  void validate() const {}
+  void resolve(const Setting&) {}
+};
+
+/// Block attention: LAVO's local part alone, the control that every LAVO result must be read
+/// against.
+///
+///   o_t = sum_j softmax_j(q_t . k_j / sqrt(D) + P[t - j + W - 1]) v_j     over t's own block and
+///   look_back before it
+///
+/// Parameter relative_bias P (H, (look_back + 2) W - 1), 0 at the start. O(T W (look_back + 1) (D +
+/// E)) time; state: the keys and values of the current window and of look_back blocks. Cross
+/// attention has no windows. Source: the local part of arXiv:2312.11135; as a baseline Qiu et al.
+/// 2020, arXiv:1911.02972.
+class Local final : public Mechanism {
+ public:
+  using Options = LocalOptions;
+  static constexpr auto kName = "local";
+  static constexpr auto kTitle = "block attention";
+  static constexpr auto kCitation = "Qiu et al. 2020, arXiv:1911.02972";
+  static constexpr bool kEqualWidths = false;
+  static constexpr bool kHasState = true;
+  static constexpr bool kFused = false;
+  static Patterns supported();
+
+  Local(const Options& options, const Setting& setting, at::Generator& generator);
+  std::string kind() const override { return kName; }
+  Patterns patterns() const override { return supported(); }
+  std::unique_ptr<State> new_state() const override { return std::make_unique<KeyValueCache>(); }
+  Cost cost(const Shape& shape, bool causal) const override;
+
+ protected:
+  Tensor attend(const Inputs& in, State* state) override;
+  Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
+
+ private:
+  Windows windows(bool causal) const { return {options_.window, options_.look_back, causal}; }
+  Options options_;
+  Tensor relative_bias_;
+};
+
+}  // namespace lavo

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Exact memory of tensors: on the CPU by an allocator that counts, on CUDA by the caching
+// allocator's statistics.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+
+namespace lavo {
+
+/// Puts the counting allocator in front of LibTorch's own for the rest of the process. Call it
+/// before the first tensor is made; a second call does nothing.
+void count_cpu_memory();
+
+/// An allocation on the CPU that would take the total above `bytes` throws c10::OutOfMemoryError;
+/// 0 takes the limit away.
+void limit_cpu_memory(int64_t bytes);
+
+/// Bytes that live tensors hold on `device` now.
+int64_t allocated_bytes(torch::Device device);
+
+/// Allocation calls so far on `device`.
+int64_t allocation_count(torch::Device device);
+
+/// The most that was held at one time between construction and bytes(), above what was held at
+/// construction. One at a time for each device.
+class PeakMemory {
+ public:
+  explicit PeakMemory(torch::Device device);
+  int64_t bytes() const;
+
+ private:
+  torch::Device device_;
+  int64_t start_;
+};
+
+}  // namespace lavo
