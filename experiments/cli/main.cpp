@@ -5,16 +5,18 @@
 #include <new>
 
 #include "experiments/cli/command.h"
+#include "experiments/harness/memory.h"
 #include "lavo/core/check.h"
 
 namespace lavo {
 
+void add_apply(CLI::App& program, int& exit_code);
 void add_list(CLI::App& program, int& exit_code);
 
 namespace {
 
 /// The table of commands, in the order of `--help`.
-constexpr AddCommand kCommands[] = {add_list};
+constexpr AddCommand kCommands[] = {add_list, add_apply};
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -76,6 +78,7 @@ int run(int argc, char** argv) {
 }  // namespace lavo
 
 int main(int argc, char** argv) {
+  lavo::count_cpu_memory();
   try {
     return lavo::run(argc, argv);
   } catch (const lavo::Error& error) {

@@ -100,7 +100,7 @@ void Mechanism::check_inputs(const Inputs& in, const State* state) const {
         "{}: key_mask must be bool or uint8, got {}", kind(), toString(in.key_mask.scalar_type()));
   }
   const Pattern pattern = in.pattern();
-  const std::string& refusal = patterns().refusal[static_cast<size_t>(pattern)];
+  const std::string refusal = patterns().refusal[static_cast<size_t>(pattern)];
   require<ShapeError>(refusal.empty(), "{}: {} attention is refused: {}", kind(),
                       pattern_text(pattern), refusal);
   require<ShapeError>(!state || pattern == Pattern::kCausalSelf,

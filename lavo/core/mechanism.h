@@ -116,6 +116,10 @@ class Mechanism : public torch::nn::Module {
   virtual Cost cost(const Shape& shape, bool causal) const = 0;
   virtual std::string kind() const = 0;  ///< the name in the table
 
+  /// Whether this matrix may be one for all heads [.., ..] or one a head [H, .., ..], whichever is
+  /// given.
+  virtual bool one_or_per_head(const std::string& /*tensor*/) const { return false; }
+
   /// Fused kernel, or composed of LibTorch operators; records say which was measured.
   virtual bool is_fused() const { return false; }
 

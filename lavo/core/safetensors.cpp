@@ -108,8 +108,9 @@ NamedTensors parse_safetensors(std::string_view bytes, const std::string& source
                       "{}: not a safetensors file: a header of {} bytes in a file of {}", source,
                       length, bytes.size());
   const std::string_view data = bytes.substr(8 + length);
+  const json header = read_header(bytes.substr(8, length), source);
   std::vector<Slice> slices;
-  for (const auto& [name, entry] : read_header(bytes.substr(8, length), source).items()) {
+  for (const auto& [name, entry] : header.items()) {
     if (name != "__metadata__") slices.push_back(read_entry(name, entry, data.size(), source));
   }
   std::ranges::sort(slices, {}, [](const Slice& s) { return std::pair(s.begin, s.end); });

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/apply.h"
+
+#include <fmt/ranges.h>
+
+#include <charconv>
+
+#include "experiments/cli/command.h"
+#include "experiments/place.h"
+#include "lavo/core/check.h"
+
+namespace lavo {
+namespace {
+
+struct Arguments {
+  std::string mechanism, options = "{}", input, output, type, device = "cpu", chunks;
+  std::optional<double> rtol, atol;
+  bool causal = false, cross = false, grad = false, reference = false, check = false;
+  int64_t seed = 0;
+};
+
+std::vector<int64_t> parse_lengths(const std::string& text) {
+  std::vector<int64_t> lengths;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (true) {
+    int64_t length = 0;
+    const auto [rest, error] = std::from_chars(at, end, length);
+    require<OptionError>(error == std::errc() && length > 0 && (rest == end || *rest == ','),
+                         "apply: --chunks must be lengths >= 1 with commas between, got '{}'",
+                         text);
+    lengths.push_back(length);
+    if (rest == end) return lengths;
+    at = rest + 1;
+  }
+}
+
+json parse_options(const std::string& text) {
+  json options = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  require<OptionError>(!options.is_discarded(), "apply: --options is not JSON: {}", text);
+  return options;
+}
+
+struct Tolerance {
+  double rtol, atol;
+};
+
+/// What two right implementations differ by when each sums in its own order.
+Tolerance default_tolerance(torch::ScalarType type) {
+  switch (type) {
+    case torch::kFloat64:
+      return {1e-9, 1e-10};
+    case torch::kFloat32:
+      return {1e-4, 1e-5};
+    case torch::kFloat16:
+      return {4e-3, 4e-3};
+    default:
+      return {3e-2, 3e-2};
+  }
+}
+
+/// Prints a line for each expected tensor; true when all agree.
+bool report(const std::vector<Agreement>& agreements, Tolerance tolerance) {
+  bool all = true;
+  for (const Agreement& a : agreements) {
+    all = all && a.agrees();
+    if (!a.compared) {
+      fmt::print("{:<20} not compared: this call did not make it\n", a.name);
+      continue;
+    }
+    fmt::print("{:<20} worst error {:.3g}  {}\n", a.name, a.error,
+               a.agrees() ? "agrees" : "DISAGREES");
+  }
+  fmt::print("{} (|a - b| <= {:g} + {:g} |b|)\n", all ? "agreement" : "disagreement",
+             tolerance.atol, tolerance.rtol);
+  return all;
+}
+
+int run(const Arguments& arguments) {
+  ApplyRequest request{.mechanism = arguments.mechanism,
+                       .options = parse_options(arguments.options),
+                       .causal = arguments.causal,
+                       .cross = arguments.cross,
+                       .type = {},
+                       .device = parse_device("apply", arguments.device),
+                       .grad = arguments.grad,
+                       .reference = arguments.reference,
+                       .chunks = {},
+                       .seed = static_cast<uint64_t>(arguments.seed)};
+  if (!arguments.type.empty()) request.type = parse_type("apply", arguments.type);
+  if (!arguments.chunks.empty()) request.chunks = parse_lengths(arguments.chunks);
+  const NamedTensors given = read_safetensors(arguments.input);
+  const NamedTensors made = apply(request, given, arguments.input);
+  Tolerance tolerance = default_tolerance(request.type.value_or(given.at("query").scalar_type()));
+  tolerance.rtol = arguments.rtol.value_or(tolerance.rtol);
+  tolerance.atol = arguments.atol.value_or(tolerance.atol);
+  std::vector<Agreement> agreements;
+  if (arguments.check) {
+    agreements = compare_expected(made, given, tolerance.rtol, tolerance.atol, arguments.input);
+  }
+  write_safetensors(arguments.output, made);
+  return !arguments.check || report(agreements, tolerance) ? kSuccess : kFailure;
+}
+
+}  // namespace
+
+void add_apply(CLI::App& program, int& exit_code) {
+  auto* command = program.add_subcommand("apply", "One mechanism on the tensors of a file");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("--mechanism", a->mechanism, "its name in `lavo-bench list`")->required();
+  command->add_option("--options", a->options, "its options, a JSON object");
+  command
+      ->add_option("--input", a->input,
+                   "safetensors: query, key, value [batch, heads, length, width]; optional "
+                   "key_mask, grad_output, expected_*, parameters by name")
+      ->required();
+  command->add_option("--output", a->output, "safetensors to write: output, grad_*")->required();
+  command->add_flag("--causal", a->causal, "output t depends on queries (and keys) <= t only");
+  command->add_flag("--cross", a->cross, "keys are of another sequence, whatever the lengths");
+  command->add_option("--dtype", a->type, "float64, float32, bfloat16, float16; default: query's");
+  command->add_option("--device", a->device, "cpu, cuda, cuda:1 ...; default: cpu");
+  command->add_flag("--grad", a->grad, "also gradients of sum(output * grad_output)");
+  command->add_option("--chunks", a->chunks, "stream in pieces of these lengths, repeated: 64,1");
+  command->add_flag("--reference", a->reference, "run the float64 oracle; output is float64");
+  command->add_option("--seed", a->seed, "of parameters that are not given; default: 0")
+      ->check(CLI::NonNegativeNumber);
+  auto* check = command->add_flag(
+      "--check", a->check, "compare with expected_*: exit 1 where |a - b| > atol + rtol |b|");
+  command->add_option("--rtol", a->rtol, "default by type: 1e-9 in float64")
+      ->needs(check)
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--atol", a->atol, "default by type: 1e-10 in float64")
+      ->needs(check)
+      ->check(CLI::NonNegativeNumber);
+  command->footer(
+      "Example: lavo-bench apply --mechanism local --options '{\"window\": 8}' --causal\n"
+      "           --input in.safetensors --output out.safetensors --grad --check");
+  command->callback([a, &exit_code] { exit_code = run(*a); });
+}
+
+}  // namespace lavo
