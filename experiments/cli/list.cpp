@@ -1,15 +1,115 @@
 // SPDX-License-Identifier: MIT
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "experiments/catalogue.h"
 #include "experiments/cli/command.h"
-#include "experiments/registry.h"
+#include "lavo/core/check.h"
 
 namespace lavo {
+namespace {
+
+const std::vector<std::string> kTopics = {"mechanisms", "experiments", "data"};
+
+std::string shown(const json& value) {
+  if (value.is_null()) return "-";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// Columns as wide as their widest cell; the last one is not padded.
+void print_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i + 1 < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line = indent;
+    for (size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
+  }
+}
+
+void print_options(const json& options, const std::string& title) {
+  std::vector<std::vector<std::string>> rows = {{title, "default", "allowed", "meaning"}};
+  for (const json& option : options) {
+    std::string value = shown(option["default"]);
+    if (const json resolved = option.value("resolved", json()); !resolved.is_null()) {
+      value = fmt::format("({})", shown(resolved));
+    }
+    rows.push_back({option["name"], value, option["allowed"], option["meaning"]});
+  }
+  print_table(rows, "    ");
+}
+
+std::string shape_text(const json& shape) {
+  std::vector<std::string> sizes;
+  for (const json& size : shape) sizes.push_back(shown(size));
+  return fmt::format("[{}]", fmt::join(sizes, ", "));
+}
+
+void print_mechanism(const json& m) {
+  fmt::print("{}: {}\n    {}\n", shown(m["name"]), shown(m["title"]), shown(m["citation"]));
+  std::vector<std::string> exact, traits;
+  for (const auto& [name, pattern] : m["patterns"].items()) {
+    if (pattern["exact"].get<bool>()) exact.push_back(name);
+  }
+  traits.push_back(m["fused"].get<bool>() ? "fused operator" : "composed of LibTorch operators");
+  traits.push_back(m["streaming"].get<bool>() ? "streams" : "no streaming state");
+  if (m["equal_widths"].get<bool>()) traits.push_back("values as wide as keys");
+  fmt::print("    {}; patterns {}\n", fmt::join(traits, "; "), fmt::join(exact, ", "));
+  for (const auto& [name, pattern] : m["patterns"].items()) {
+    if (!pattern["exact"].get<bool>()) {
+      fmt::print("    {} is refused: {}\n", name, shown(pattern["reason"]));
+    }
+  }
+  for (const json& tensor : m["tensors"]) {
+    fmt::print("    {} {} {}\n", shown(tensor["kind"]), shown(tensor["name"]),
+               shape_text(tensor["shape"]));
+  }
+  if (!m["options"].empty()) print_options(m["options"], "option");
+  fmt::print("\n");
+}
+
+void print_experiment(const json& e) {
+  fmt::print("{}: {}\n", shown(e["name"]), shown(e["purpose"]));
+  print_options(e["axes"], "axis");
+  fmt::print("\n");
+}
+
+void run(const std::string& topic, bool as_json) {
+  const auto wanted = [&](const char* name) { return topic.empty() || topic == name; };
+  json found = json::object();
+  if (wanted("mechanisms")) found["mechanisms"] = describe_mechanisms();
+  if (wanted("experiments")) found["experiments"] = describe_experiments();
+  if (as_json) {
+    fmt::print("{}\n", found.dump(2));
+    return;
+  }
+  for (const json& m : found.value("mechanisms", json::array())) print_mechanism(m);
+  if (wanted("mechanisms")) {
+    fmt::print(
+        "NS, CS: noncausal and causal self attention; NC, CC: cross attention. (value): resolved "
+        "for its use.\n");
+  }
+  for (const json& e : found.value("experiments", json::array())) print_experiment(e);
+}
+
+}  // namespace
 
 void add_list(CLI::App& program, int& exit_code) {
   auto* command = program.add_subcommand("list", "What exists: mechanisms, experiments, data");
-  command->callback([&exit_code] {
-    for (const Entry& entry : mechanisms()) fmt::print("{}\n", entry.name);
+  auto topic = std::make_shared<std::string>();
+  auto as_json = std::make_shared<bool>(false);
+  command->add_option("topic", *topic, "mechanisms, experiments or data; default: all");
+  command->add_flag("--json", *as_json, "everything, for programs");
+  command->footer("Example: lavo-bench list mechanisms --json");
+  command->callback([topic, as_json, &exit_code] {
+    if (!topic->empty() && std::ranges::find(kTopics, *topic) == kTopics.end()) {
+      throw InputError("list: " + unknown_name("topic", *topic, kTopics));
+    }
+    run(*topic, *as_json);
     exit_code = kSuccess;
   });
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/catalogue.h"
+
+#include "experiments/registry.h"
+#include "lavo/core/check.h"
+
+namespace lavo {
+namespace {
+
+json describe(const OptionInfo& info) {
+  return {{"name", info.name},
+          {"kind", info.kind},
+          {"allowed", info.allowed},
+          {"default", info.default_value},
+          {"meaning", info.meaning}};
+}
+
+/// The options with every default for a use with these heads; causal self attention where the
+/// mechanism and its defaults allow it.
+struct Use {
+  Setting setting;
+  json options;
+};
+
+Use typical_use(const Entry& entry, int64_t heads, int64_t head_dim) {
+  Use use{{.heads = heads, .head_dim = head_dim, .value_dim = head_dim, .causal = true}, {}};
+  try {
+    require<OptionError>(entry.patterns.include(Pattern::kCausalSelf), "refused");
+    use.options = entry.resolve(json::object(), use.setting);
+  } catch (const OptionError&) {
+    use.setting.causal = false;
+    use.options = entry.resolve(json::object(), use.setting);
+  }
+  return use;
+}
+
+/// Sizes that are no default of any option tell where a tensor's size comes from.
+constexpr int64_t kSomeHeads = 7, kSomeWidth = 29;
+
+json size_name(int64_t size, const json& options) {
+  if (size == kSomeHeads) return "heads";
+  if (size == kSomeWidth) return "head_dim";
+  for (const auto& [name, value] : options.items()) {
+    if (value.is_number_integer() && value == size && size > 1) return name;
+  }
+  return size;
+}
+
+json describe_tensors(const Entry& entry) {
+  const Use use = typical_use(entry, kSomeHeads, kSomeWidth);
+  const auto mechanism = entry.create(use.options, use.setting, /*seed=*/0);
+  json tensors = json::array();
+  const auto add = [&](const std::string& name, const char* kind, const Tensor& x) {
+    json shape = json::array();
+    for (const int64_t size : x.sizes()) shape.push_back(size_name(size, use.options));
+    tensors.push_back({{"name", name}, {"kind", kind}, {"shape", shape}});
+  };
+  for (const auto& x : mechanism->named_parameters()) add(x.key(), "parameter", x.value());
+  for (const auto& x : mechanism->named_buffers()) add(x.key(), "buffer", x.value());
+  return tensors;
+}
+
+json describe_patterns(const Patterns& patterns) {
+  json described = json::object();
+  for (const Pattern pattern : kPatterns) {
+    const std::string& reason = patterns.refusal[static_cast<size_t>(pattern)];
+    described[pattern_name(pattern)] = {{"exact", reason.empty()},
+                                        {"reason", reason.empty() ? json() : json(reason)}};
+  }
+  return described;
+}
+
+}  // namespace
+
+json describe_mechanisms() {
+  json described = json::array();
+  for (const Entry& entry : mechanisms()) {
+    const json resolved = typical_use(entry, 4, 64).options;
+    json options = json::array();
+    for (const OptionInfo& info : entry.options) {
+      options.push_back(describe(info));
+      if (info.default_value.is_null()) options.back()["resolved"] = resolved.at(info.name);
+    }
+    described.push_back({{"name", entry.name},
+                         {"title", entry.title},
+                         {"citation", entry.citation},
+                         {"patterns", describe_patterns(entry.patterns)},
+                         {"streaming", entry.has_state},
+                         {"equal_widths", entry.equal_widths},
+                         {"fused", entry.fused},
+                         {"options", options},
+                         {"tensors", describe_tensors(entry)}});
+  }
+  return described;
+}
+
+json describe_experiments() {
+  json described = json::array();
+  for (const auto& experiment : experiments()) {
+    json axes = json::array();
+    for (const OptionInfo& info : experiment->axes()) axes.push_back(describe(info));
+    described.push_back({{"name", experiment->name()},
+                         {"purpose", experiment->purpose()},
+                         {"spec_version", experiment->spec_version()},
+                         {"axes", axes}});
+  }
+  return described;
+}
+
+}  // namespace lavo
