@@ -61,10 +61,11 @@ struct Prediction {
 /// One cell to run.
 struct Case {
   json axes;  ///< every axis and every option of the cell's mechanism, defaults filled in
-  json limits = json::object();     ///< from the sweep's [limits], unknown keys already refused
-  int block = 0;                    ///< which of blocks(...) this is
-  std::filesystem::path directory;  ///< of the run: trained models live under it, shared by sweeps
-  std::filesystem::path corpus;     ///< empty: the novels that come with the project
+  json limits = json::object();  ///< from the sweep's [limits], unknown keys already refused
+  int block = 0;                 ///< which of blocks(...) this is
+  std::filesystem::path directory =
+      {};  ///< of the run: trained models live under it, shared by sweeps
+  std::filesystem::path corpus = {};  ///< empty: the novels that come with the project
   std::function<void(const std::string&)> progress = [](const std::string&) {
   };  ///< a short line for the terminal
 };

@@ -5,6 +5,7 @@
 
 #include "baselines/local.h"
 #include "baselines/vanilla.h"
+#include "experiments/efficiency.h"
 #include "lavo/core/check.h"
 
 namespace lavo {
@@ -44,6 +45,7 @@ bool is_mechanism_option(const std::string& name) {
 const std::vector<std::unique_ptr<Experiment>>& experiments() {
   static const auto table = [] {
     std::vector<std::unique_ptr<Experiment>> rows;
+    rows.push_back(std::make_unique<Efficiency>());
     return rows;
   }();
   return table;

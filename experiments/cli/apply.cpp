@@ -82,7 +82,7 @@ int run(const Arguments& arguments) {
                        .causal = arguments.causal,
                        .cross = arguments.cross,
                        .type = {},
-                       .device = parse_device("apply", arguments.device),
+                       .device = require_device("apply", arguments.device),
                        .grad = arguments.grad,
                        .reference = arguments.reference,
                        .chunks = {},

@@ -123,7 +123,9 @@ Tensor Mechanism::forward(const Inputs& in, State& state) {
 
 Tensor Mechanism::reference(const Inputs& in, const std::vector<int64_t>& rows) {
   check_inputs(in, nullptr);
-  torch::NoGradGuard no_grad;
+  const bool differentiable =
+      in.query.requires_grad() || in.key.requires_grad() || in.value.requires_grad();
+  const c10::AutoGradMode mode(differentiable && c10::GradMode::is_enabled());
   Inputs wide = in;
   for (Tensor* x : {&wide.query, &wide.key, &wide.value}) *x = x->to(torch::kFloat64);
   if (wide.key_mask.defined()) wide.key_mask = wide.key_mask.to(torch::kBool);

@@ -105,7 +105,7 @@ class Mechanism : public torch::nn::Module {
   Tensor forward(const Inputs& in, State& state);
 
   /// The named query rows by the formula, in float64, [B, H, rows, E]. Shares no code with
-  /// forward().
+  /// forward(). Differentiable where query, key or value requires a gradient.
   Tensor reference(const Inputs& in, const std::vector<int64_t>& rows);
 
   /// An empty state. Throws OptionError with the reason where the mechanism, or these options, have

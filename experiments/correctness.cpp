@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/correctness.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "lavo/core/problem.h"
+
+namespace lavo {
+namespace {
+
+/// A gradient passes through the forward's roundings again, and through those of the products that
+/// make it.
+constexpr double kGradientSlack = 8;
+
+Inputs leaves(const Inputs& in, torch::ScalarType type) {
+  Inputs copy = in;
+  for (Tensor* x : {&copy.query, &copy.key, &copy.value}) {
+    *x = x->detach().to(type).clone().requires_grad_();
+  }
+  return copy;
+}
+
+/// Gradients in float64 of the inputs, then of the parameters; taken away from where they were.
+std::vector<Tensor> take_gradients(Mechanism& mechanism, Inputs& in) {
+  std::vector<Tensor> gradients;
+  const auto take = [&](Tensor x) {
+    const Tensor gradient = x.grad().defined() ? x.grad() : torch::zeros_like(x);
+    gradients.push_back(gradient.detach().to(torch::kCPU, torch::kFloat64));
+    x.mutable_grad() = Tensor();
+  };
+  for (Tensor* x : {&in.query, &in.key, &in.value}) take(*x);
+  for (const Tensor& parameter : mechanism.parameters()) {
+    if (parameter.requires_grad()) take(parameter);
+  }
+  return gradients;
+}
+
+double gradient_error(const Tensor& actual, const Tensor& expected) {
+  if (!actual.isfinite().all().item<bool>()) return std::numeric_limits<double>::infinity();
+  const Tensor norm = expected.norm(2, -1);
+  const double typical = norm.square().mean().sqrt().item<double>();
+  if (typical == 0) return actual.abs().max().item<double>();
+  return ((actual - expected).norm(2, -1) / norm.clamp_min(typical)).max().item<double>();
+}
+
+}  // namespace
+
+Check check_output(Mechanism& mechanism, const Inputs& in, const Tensor& output,
+                   const std::vector<int64_t>& rows) {
+  torch::NoGradGuard no_grad;
+  const Tensor index = torch::tensor(rows, torch::kLong).to(output.device());
+  return {.rows = rows,
+          .error = worst_row_error(output.index_select(2, index), mechanism.reference(in, rows)),
+          .allowed = tolerance(in.query.scalar_type(), in.key.size(2))};
+}
+
+Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vector<int64_t>& rows,
+                      uint64_t seed) {
+  const torch::ScalarType type = given.query.scalar_type();
+  auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
+  const Shape s = given.shape();
+  const Tensor weight_BHRE =
+      torch::randn({s.B, s.H, static_cast<int64_t>(rows.size()), s.E}, generator, torch::kFloat64);
+
+  Inputs in = leaves(given, type);
+  const Tensor output = mechanism.forward(in);
+  const Tensor index = torch::tensor(rows, torch::kLong).to(output.device());
+  output.backward(torch::zeros_like(output).index_copy(2, index, weight_BHRE.to(output.options())));
+  const auto actual = take_gradients(mechanism, in);
+
+  Inputs wide = leaves(given, torch::kFloat64);
+  const Tensor rounded_BHRE = weight_BHRE.to(output.options()).to(torch::kFloat64);
+  for (size_t row = 0; row < rows.size(); ++row) {  // one at a time: graphs of all rows are large
+    mechanism.reference(wide, {rows[row]})
+        .backward(rounded_BHRE.narrow(2, static_cast<int64_t>(row), 1));
+  }
+  const auto expected = take_gradients(mechanism, wide);
+
+  Check check{.rows = rows, .allowed = kGradientSlack * tolerance(type, s.S)};
+  for (size_t i = 0; i < actual.size(); ++i) {
+    check.error = std::max(check.error, gradient_error(actual[i], expected[i]));
+  }
+  return check;
+}
+
+}  // namespace lavo

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/harness/timer.h"
+
+#include <benchmark/benchmark.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <numeric>
+
+namespace lavo {
+namespace {
+
+/// Writes more than any GPU's second-level cache holds.
+void flush_cache(torch::Device device) {
+  static Tensor buffer;
+  if (!buffer.defined() || buffer.device() != device) {
+    buffer = torch::empty({int64_t{256} << 20}, torch::TensorOptions(torch::kUInt8).device(device));
+  }
+  buffer.zero_();
+}
+
+/// Keeps Google Benchmark silent: the samples are taken from the calls themselves.
+class SilentReporter final : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>&) override {}
+};
+
+/// Averages of consecutive runs of samples, nearly equal in length.
+std::vector<double> thin(const std::vector<double>& samples, int64_t most) {
+  const auto count = static_cast<int64_t>(samples.size());
+  if (count <= most) return samples;
+  std::vector<double> thinned;
+  for (int64_t i = 0; i < most; ++i) {
+    const int64_t begin = i * count / most, end = (i + 1) * count / most;
+    const double sum = std::accumulate(samples.begin() + begin, samples.begin() + end, 0.0);
+    thinned.push_back(sum / static_cast<double>(end - begin));
+  }
+  return thinned;
+}
+
+}  // namespace
+
+double time_once(const std::function<void()>& call, torch::Device device) {
+  if (device.is_cpu()) {
+    const auto start = std::chrono::steady_clock::now();
+    call();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  flush_cache(device);
+  const c10::Stream stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
+  c10::Event start(device.type(), c10::EventFlag::BACKEND_DEFAULT);
+  c10::Event end(device.type(), c10::EventFlag::BACKEND_DEFAULT);
+  start.record(stream);
+  call();
+  end.record(stream);
+  end.synchronize();
+  return start.elapsedTime(end) * 1e-3;
+}
+
+std::vector<double> time_calls(const std::string& name, const TimedCall& call,
+                               const TimerOptions& options) {
+  std::vector<double> samples;
+  std::exception_ptr thrown;
+  const auto body = [&](benchmark::State& state) {
+    samples.clear();
+    for ([[maybe_unused]] auto _ : state) {
+      try {
+        call.before();
+        samples.push_back(time_once(call.run, options.device));
+      } catch (...) {  // must not pass through Google Benchmark
+        thrown = std::current_exception();
+        state.SkipWithError("the call failed");
+        break;
+      }
+      state.SetIterationTime(samples.back());
+    }
+  };
+  benchmark::ClearRegisteredBenchmarks();
+  benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->MinTime(options.least_seconds);
+  SilentReporter reporter;
+  benchmark::RunSpecifiedBenchmarks(&reporter, "all");
+  benchmark::ClearRegisteredBenchmarks();
+  if (thrown) std::rethrow_exception(thrown);
+  return thin(samples, options.most_samples);
+}
+
+}  // namespace lavo

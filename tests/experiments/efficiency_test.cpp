@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/efficiency.h"
+
+#include "experiments/harness/memory.h"
+#include "lavo/core/check.h"
+#include "tests/support/catch.h"
+
+using namespace lavo;
+
+namespace {
+
+const json kQuick = {{"block_seconds", 1e-4}, {"blocks", 1}};
+
+Outcome run(const Experiment& experiment, const json& axes) {
+  return experiment.run({.axes = experiment.resolve(axes), .limits = kQuick});
+}
+
+std::string status_of(const Experiment& experiment, const json& axes) {
+  try {
+    run(experiment, axes);
+    return "ok";
+  } catch (const CellFailure& failure) {
+    return failure.status;
+  }
+}
+
+/// The mechanism it stands for, with one output or one gradient off by `factor`.
+class Spoilt final : public Mechanism {
+ public:
+  Spoilt(std::shared_ptr<Mechanism> right, double output, double gradient)
+      : right_(register_module("right", std::move(right))), output_(output), gradient_(gradient) {}
+  std::unique_ptr<State> new_state() const override { return right_->new_state(); }
+  Patterns patterns() const override { return right_->patterns(); }
+  Cost cost(const Shape& s, bool causal) const override { return right_->cost(s, causal); }
+  std::string kind() const override { return right_->kind(); }
+
+ protected:
+  Tensor attend(const Inputs& in, State* state) override {
+    const Tensor out = state ? right_->forward(in, *state) : right_->forward(in);
+    if (state) state->position -= in.query.size(2);  // the outer forward advances it, too
+    // The value stays, the gradient becomes that of gradient_ * out.
+    const Tensor bent = out * gradient_ + out.detach() * (1 - gradient_);
+    Tensor factor = torch::ones({out.size(2), 1}, out.options());
+    factor[-1] = output_;
+    return bent * factor;
+  }
+  Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override {
+    return right_->reference(in, rows);
+  }
+
+ private:
+  std::shared_ptr<Mechanism> right_;
+  double output_, gradient_;
+};
+
+template <int kOutputPercent, int kGradientPercent>
+std::shared_ptr<Mechanism> make_spoilt(const std::string& name, const json& options,
+                                       const Setting& setting, uint64_t seed,
+                                       torch::ScalarType type, torch::Device device) {
+  return std::make_shared<Spoilt>(make_mechanism(name, options, setting, seed, type, device),
+                                  kOutputPercent / 100.0, kGradientPercent / 100.0);
+}
+
+}  // namespace
+
+TEST_CASE("every mechanism gives checked records for every pass that it can do") {
+  count_cpu_memory();
+  const Efficiency efficiency;
+  for (const Entry& entry : mechanisms()) {
+    for (const char* pass : {"forward", "forward_backward", "decode"}) {
+      for (const bool causal : {true, false}) {
+        const json axes = efficiency.resolve({{"mechanism", entry.name},
+                                              {"pass", pass},
+                                              {"causal", causal},
+                                              {"length", 48},
+                                              {"heads", 2},
+                                              {"head_dim", 8}});
+        if (!efficiency.meaningless(axes).empty()) continue;
+        CAPTURE(axes.dump());
+        if (!efficiency.refused(axes).empty()) {
+          CHECK(status_of(efficiency, axes) == "skipped");
+          continue;
+        }
+        const Outcome outcome = run(efficiency, axes);
+        for (const char* name : {"time", "peak_memory", "allocations", "flop", "bytes",
+                                 "flop_share", "bandwidth_share", "worst_error"}) {
+          CAPTURE(name);
+          REQUIRE(outcome.metrics.contains(name));
+        }
+        CHECK(outcome.metrics.at("time").value > 0);
+        CHECK(outcome.metrics.at("time").unit == "ms");
+        const double output = std::string(pass) == "decode" ? 2 * 8 * 4 : 48 * 2 * 8 * 4;
+        CHECK(outcome.metrics.at("peak_memory").value >= output);
+        CHECK(outcome.metrics.contains("state_bytes") == (std::string(pass) == "decode"));
+        const auto rows = outcome.notes.at("output_check").at("rows").get<std::vector<int64_t>>();
+        CHECK(rows.front() == 0);
+        CHECK(rows.back() == 47);
+        CHECK(outcome.notes.contains("gradient_check") ==
+              (std::string(pass) == "forward_backward"));
+      }
+    }
+  }
+}
+
+TEST_CASE("a wrong result is not timed") {
+  const json forward = {{"mechanism", "vanilla"}, {"length", 200}, {"heads", 2}, {"head_dim", 8}};
+  json backward = forward, decode = forward;
+  backward["pass"] = "forward_backward";
+  decode["pass"] = "decode";
+  CHECK(status_of(Efficiency(&make_spoilt<100, 100>), forward) == "ok");
+  CHECK(status_of(Efficiency(&make_spoilt<100, 100>), backward) == "ok");
+  CHECK(status_of(Efficiency(&make_spoilt<100, 100>), decode) == "ok");
+  CHECK(status_of(Efficiency(&make_spoilt<101, 100>), forward) == "wrong");
+  CHECK(status_of(Efficiency(&make_spoilt<101, 100>), decode) == "wrong");
+  CHECK(status_of(Efficiency(&make_spoilt<100, 101>), forward) == "ok");
+  CHECK(status_of(Efficiency(&make_spoilt<100, 101>), backward) == "wrong");
+}
+
+TEST_CASE("axes are filled in, and options of other mechanisms are dropped") {
+  const Efficiency efficiency;
+  const json axes = efficiency.resolve({{"mechanism", "local"}, {"window", 8}, {"length", 64}});
+  CHECK(axes.at("window") == 8);
+  CHECK(axes.at("implementation") == "composed");
+  CHECK(axes.at("heads") == 4);
+  CHECK(axes.at("head_dim") == 64);
+  CHECK(axes.at("dtype") == "float32");
+  CHECK(axes.at("causal") == true);
+  CHECK(axes.at("threads").get<int64_t>() >= 1);
+  CHECK(efficiency.resolve(axes) == axes);
+  const json vanilla = efficiency.resolve({{"mechanism", "vanilla"}, {"window", 8}});
+  CHECK(vanilla.at("implementation") == "fused");
+  CHECK_FALSE(vanilla.contains("window"));
+  for (const json& bad :
+       {json{{"lenght", 8}}, json{{"length", 0}}, json{{"pass", "backward"}},
+        json{{"dtype", "float8"}}, json{{"device", "tpu"}}, json{{"mechanism", "vanila"}}}) {
+    CHECK_THROWS_AS(efficiency.resolve(bad), OptionError);
+  }
+}
+
+TEST_CASE("points that mean nothing are told from points that are refused") {
+  const Efficiency efficiency;
+  const auto resolve = [&](json axes) { return efficiency.resolve(axes); };
+  CHECK(efficiency.meaningless(
+            resolve({{"pass", "decode"}, {"causal", false}, {"mechanism", "vanilla"}})) != "");
+  CHECK(efficiency.meaningless(resolve({{"pass", "decode"}, {"mechanism", "vanilla"}})) == "");
+  CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"cross", true}})) != "");
+  CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"implementation", "naive"}})) != "");
+  CHECK(efficiency.refused(resolve({{"mechanism", "local"}})) == "");
+}
