@@ -5,9 +5,6 @@
 
 namespace lavo {
 
-enum class WindowPosition { kRelative, kNone };
-inline const std::vector<std::string> kWindowPositions = {"relative", "none"};
-
 struct LocalOptions {
   int64_t window = 16;
   int64_t look_back = 0;

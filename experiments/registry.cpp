@@ -7,6 +7,7 @@
 #include "baselines/vanilla.h"
 #include "experiments/efficiency.h"
 #include "lavo/core/check.h"
+#include "lavo/lavo.h"
 
 namespace lavo {
 
@@ -14,6 +15,7 @@ const std::vector<Entry>& mechanisms() {
   static const std::vector<Entry> table = {
       row<Vanilla>(),
       row<VanillaMath>(),
+      row<Lavo>(),
       row<Local>(),
   };
   return table;

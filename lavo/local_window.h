@@ -10,6 +10,9 @@
 
 namespace lavo {
 
+enum class WindowPosition { kRelative, kNone };
+inline const std::vector<std::string> kWindowPositions = {"relative", "none"};
+
 /// Which keys a query sees. Query t and key j by position; blocks begin at multiples of `window`.
 ///
 ///   causal      max(0, floor(t/W) W - look_back W) <= j <= t

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/lavo.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lavo/core/check.h"
+#include "lavo/core/in_place.h"
+#include "lavo/lavo_reference.h"
+#include "lavo/running_mean.h"
+
+namespace lavo {
+namespace {
+
+constexpr int64_t kWidestAlignedWindow = 256;  // tiles of wider windows need not begin with one
+
+struct LavoState final : State {
+  explicit LavoState(const Tensor& decay_R) : key_mean(decay_R), value_mean(decay_R) {}
+  std::vector<Tensor> tensors() const override {
+    std::vector<Tensor> held = key_mean.tensors();
+    for (const auto& more : {value_mean.tensors(), window.tensors()}) {
+      held.insert(held.end(), more.begin(), more.end());
+    }
+    return held;
+  }
+  RunningMean key_mean, value_mean;
+  KeyValueCache window;
+};
+
+/// (B, H or 1, S, X) of which the means are taken.
+struct Sources {
+  Tensor key;  ///< undefined where one memory serves as keys and values
+  Tensor value;
+};
+
+Sources sources(const Inputs& in, MemoryKind kind) {
+  switch (kind) {
+    case MemoryKind::kContext:
+      return {{}, in.context->tokens_BSM.unsqueeze(1)};
+    case MemoryKind::kShared:
+      return {{}, in.value};
+    case MemoryKind::kKeyValue:
+      return {in.key, in.value};
+  }
+  fail("lavo: no such memory");
+}
+
+Tensor project(const Tensor& x, const Tensor& bases_HRX) {
+  return torch::matmul(to_compute(x), bases_HRX.transpose(-2, -1));
+}
+
+/// (B, H or 1, 1, R): the projected mean of all real tokens; zero where there is none.
+Tensor whole_mean(const Tensor& x, const Tensor& mask_BS, const Tensor& bases_HRX) {
+  const Tensor sum = x.sum({2}, /*keepdim=*/true, compute_type(x.scalar_type()));
+  if (!mask_BS.defined()) return project(sum / static_cast<double>(x.size(2)), bases_HRX);
+  const Tensor count = mask_BS.sum(1).clamp_min(1).to(sum.scalar_type()).view({-1, 1, 1, 1});
+  return project(sum / count, bases_HRX);
+}
+
+/// The memory, tile by tile along the queries.
+class GlobalPart {
+ public:
+  GlobalPart(const Inputs& in, const LavoBases& bases, MemoryKind kind, LavoState& carried)
+      : in_(in), rows_HRX_(bases.rows_HRX), source_(sources(in, kind)), carried_(carried) {
+    memory_.key_bases_HRD = bases.key_HRD;
+    memory_.value_bases_HRD = bases.value_HRD;
+    if (is_causal()) return;
+    memory_.value_mean_BHTR = whole_mean(source_.value, in.key_mask, rows_HRX_);
+    memory_.key_mean_BHTR = source_.key.defined() ? whole_mean(source_.key, in.key_mask, rows_HRX_)
+                                                  : memory_.value_mean_BHTR;
+  }
+
+  Tensor tile(int64_t t, int64_t length) {
+    if (is_causal()) {
+      memory_.value_mean_BHTR = means(carried_.value_mean, source_.value, t, length);
+      memory_.key_mean_BHTR = source_.key.defined()
+                                  ? means(carried_.key_mean, source_.key, t, length)
+                                  : memory_.value_mean_BHTR;
+    }
+    return memory_attention(to_compute(in_.query.narrow(2, t, length)), memory_);
+  }
+
+ private:
+  bool is_causal() const { return in_.pattern() == Pattern::kCausalSelf; }
+  Tensor means(RunningMean& running, const Tensor& x, int64_t t, int64_t length) const {
+    const Tensor mask = in_.key_mask.defined() ? in_.key_mask.narrow(1, t, length) : Tensor();
+    return running.next(project(x.narrow(2, t, length), rows_HRX_), mask);
+  }
+
+  const Inputs& in_;
+  Tensor rows_HRX_;
+  Sources source_;
+  LavoState& carried_;
+  Memory memory_;
+};
+
+}  // namespace
+
+Tensor memory_attention(const Tensor& query, const Memory& memory) {
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(3)));
+  Tensor weight = torch::matmul(query, (memory.key_bases_HRD * scale).transpose(-2, -1));
+  weight = times(weight, memory.key_mean_BHTR).softmax(-1);
+  return torch::matmul(times(weight, memory.value_mean_BHTR), memory.value_bases_HRD);
+}
+
+Lavo::Lavo(Options options, const Setting& setting, at::Generator& generator)
+    : options_(std::move(options)) {
+  options_.resolve(setting);
+  require<OptionError>(!options_.has_decay() || setting.causal_self(),
+                       "lavo: option 'decay' other than 1 needs causal self attention: a mean over "
+                       "all keys has no latest token");
+  const bool context = options_.memory == MemoryKind::kContext;
+  Tensor bases = make_bases(options_.bases_init, options_.bases,
+                            context ? setting.model_dim : setting.head_dim, generator);
+  bases_ = options_.bases_train == BasesTrain::kFixed ? register_buffer("bases", bases)
+                                                      : register_parameter("bases", bases);
+  if (options_.position == WindowPosition::kRelative) {
+    relative_bias_ = register_parameter(
+        "relative_bias",
+        torch::zeros({setting.heads, windows(false).bias_length()}, torch::kFloat64));
+  }
+  if (options_.mix.is("learned")) {
+    mix_logit_ = register_parameter("mix_logit", torch::zeros({setting.heads}, torch::kFloat64));
+  }
+}
+
+std::unique_ptr<State> Lavo::new_state() const {
+  return std::make_unique<LavoState>(options_.row_decays());
+}
+
+void Lavo::check(const Inputs& in, const State*) const {
+  require<ShapeError>(in.value.size(3) == in.query.size(3),
+                      "lavo: value width must equal query width, got {} and {}", in.value.size(3),
+                      in.query.size(3));
+  require<ShapeError>(!options_.has_decay() || in.pattern() == Pattern::kCausalSelf,
+                      "lavo: option 'decay' other than 1 needs causal self attention, got {}",
+                      pattern_text(in.pattern()));
+  require<ShapeError>(options_.memory != MemoryKind::kContext || in.context.has_value(),
+                      "lavo: memory 'context' needs a layer's input");
+}
+
+bool Lavo::has_local(const Inputs& in) const {
+  return options_.dissect && !in.is_cross() && (mix_logit_.defined() || options_.mix.number > 0);
+}
+
+bool Lavo::has_global(const Inputs& in) const {
+  return !options_.dissect || in.is_cross() || mix_logit_.defined() || options_.mix.number < 1;
+}
+
+LavoBases Lavo::bases(const Inputs& in) const {
+  Tensor rows = options_.bases_train == BasesTrain::kOrthogonal ? orthonormal_blocks(bases_)
+                                                                : to_compute(bases_);
+  if (rows.dim() == 2) rows = rows.unsqueeze(0);
+  LavoBases result{rows, rows, rows};
+  if (options_.memory == MemoryKind::kContext) {
+    result.key_HRD = torch::matmul(rows, to_compute(in.context->key_weight_HMD));
+    result.value_HRD = torch::matmul(rows, to_compute(in.context->value_weight_HME));
+  }
+  if (options_.global_scale == GlobalScale::kRows) {
+    result.value_HRD = result.value_HRD * static_cast<double>(options_.bases);
+  }
+  return result;
+}
+
+Tensor Lavo::combine(const Tensor& global, const Tensor& local) const {
+  if (!local.defined()) return global;
+  if (!global.defined()) return local;
+  if (mix_logit_.defined()) {
+    const Tensor gate = to_compute(mix_logit_).sigmoid().view({1, -1, 1, 1});
+    return plus(times(local, gate), times(global, 1 - gate));
+  }
+  const double mix = options_.mix.number;
+  return plus(times(local, mix), times(global, 1 - mix));
+}
+
+Tensor Lavo::attend(const Inputs& in, State* state) {
+  const bool local = has_local(in), global = has_global(in);
+  const int64_t T = in.query.size(2), W = options_.window;
+  const int64_t first = state ? state->position : 0;
+  LavoState own(options_.row_decays());
+  LavoState& carried = state ? static_cast<LavoState&>(*state) : own;
+
+  WindowKeys keys{in.key, in.value, in.key_mask};
+  if (local && state) keys = stream_keys(carried.window, in, first);
+  const Tensor bias = relative_bias_.defined() ? to_compute(relative_bias_) : Tensor();
+  std::optional<GlobalPart> memory;
+  if (global) memory.emplace(in, bases(in), *options_.memory, carried);
+
+  const double token_bytes = 4.0 * static_cast<double>(in.query.size(0) * in.query.size(1)) *
+                             static_cast<double>(4 * options_.bases + 3 * in.query.size(3));
+  const int64_t tile = tile_length(token_bytes, local && W <= kWidestAlignedWindow ? W : 1);
+  Pieces outputs(T);
+  for (int64_t t = 0; t < T;) {
+    const int64_t length = std::min(tile - (first + t) % tile, T - t);
+    const Tensor global_part = global ? memory->tile(t, length) : Tensor();
+    const Tensor local_part = local ? window_attention(in.query.narrow(2, t, length), first + t,
+                                                       keys, bias, windows(in.causal))
+                                    : Tensor();
+    outputs.add(combine(global_part, local_part).to(in.query.scalar_type()));
+    t += length;
+  }
+  if (state) {
+    if (local) carried.window.keep_last(windows(true).kept(first + T));
+    carried.key_mean.detach();
+    carried.value_mean.detach();
+  }
+  return outputs.result();
+}
+
+Tensor Lavo::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
+  return lavo_reference_rows(in, options_, {bases_, relative_bias_, mix_logit_}, rows);
+}
+
+Cost Lavo::cost(const Shape& s, bool causal) const {
+  const double tokens = static_cast<double>(s.B * s.H * s.T), element = 4;
+  const double R = static_cast<double>(options_.bases), D = static_cast<double>(s.D);
+  const bool self = s.T == s.S, two = options_.memory == MemoryKind::kKeyValue;
+  const double span =
+      !options_.dissect || !self
+          ? 0
+          : static_cast<double>(std::min(s.S, (options_.look_back + 1) * options_.window));
+  const double projections = 2 + (causal && self ? (two ? 2 : 1) : 0);
+  const double tile = 4096 * static_cast<double>(s.B * s.H);
+  return {.flop = tokens * (2 * projections * R * D + 4 * span * D),
+          .bytes = element * static_cast<double>(s.B * s.H) *
+                   (2 * static_cast<double>(s.T) + 2 * static_cast<double>(s.S)) * D,
+          .memory_bytes = element * (tokens * D + std::min(tokens, tile) * (4 * R + 3 * D)),
+          .state_bytes =
+              static_cast<double>(s.B * s.H) * (8 * R * (two ? 2 : 1) + 2 * element * span * D)};
+}
+
+}  // namespace lavo

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/lavo_options.h"
+
+#include "lavo/core/check.h"
+#include "lavo/running_mean.h"
+
+namespace lavo {
+
+void LavoOptions::visit(OptionVisitor& v) {
+  v.integer("bases", bases, between(1, 65536),
+            "R, rows of the memory; above the width they are stacked orthonormal blocks");
+  v.integer("window", window, between(1, 65536), "W, tokens in a window");
+  v.boolean("dissect", dissect, "exact attention inside the window; false leaves the memory alone");
+  v.choice("position", position, kWindowPositions,
+           "learned bias by distance inside the window; unset: relative, none without dissect");
+  v.choice("bases_init", bases_init, kBasesInits, "how the bases are drawn");
+  v.choice("bases_train", bases_train, {"fixed", "free", "orthogonal"},
+           "whether they are trained, and kept orthonormal while they are");
+  v.choice("memory", memory, {"context", "shared", "key_value"},
+           "what is projected: the layer's input, the values, or keys and values apart; unset: "
+           "context in a layer, else key_value");
+  v.number_or_word("mix", mix, between(0, 1), {"learned"},
+                   "share of the local part; learned: a gate for each head, 1/2 at the start");
+  v.number_or_word("decay", decay, {0, 1, false, true}, {"multiscale"},
+                   "of the running mean, by token; multiscale: one for each row, from 1/2 to "
+                   "511/512; other than 1 only for causal self attention");
+  v.choice("global_scale", global_scale, {"none", "rows"}, "rows: the memory's output times R");
+  v.integer("look_back", look_back, between(0, 64),
+            "blocks before the query's own in the local part");
+}
+
+void LavoOptions::validate() const {
+  require<OptionError>(dissect || position != WindowPosition::kRelative,
+                       "lavo: option 'position' relative needs dissect: it biases the window");
+}
+
+void LavoOptions::resolve(const Setting& setting) {
+  if (!position) position = dissect ? WindowPosition::kRelative : WindowPosition::kNone;
+  if (!memory) memory = setting.in_layer() ? MemoryKind::kContext : MemoryKind::kKeyValue;
+  require<OptionError>(
+      memory != MemoryKind::kContext || setting.in_layer(),
+      "lavo: option 'memory' context projects a layer's input, and bare query, key and value have "
+      "none; use shared or key_value");
+}
+
+Tensor LavoOptions::row_decays() const {
+  if (decay.is("multiscale")) return multiscale_decays(bases);
+  return decay.number == 1 ? Tensor() : torch::full({1}, decay.number, torch::kFloat64);
+}
+
+}  // namespace lavo

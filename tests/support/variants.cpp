@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "tests/support/variants.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "lavo/core/check.h"
+
+namespace lavo {
+namespace {
+
+/// Smaller than the defaults, and odd where that is allowed.
+const json kSmall = {{"bases", 6},     {"window", 5},     {"feature_count", 12},
+                     {"landmarks", 6}, {"iterations", 8}, {"max_length", 256}};
+
+json small_options(const Entry& entry) {
+  json options = json::object();
+  for (const OptionInfo& info : entry.options) {
+    if (kSmall.contains(info.name)) options[info.name] = kSmall[info.name];
+  }
+  return options;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words;
+  std::stringstream stream(text);
+  for (std::string word; std::getline(stream, word, ',');) {
+    word.erase(0, word.find_first_not_of(' '));
+    words.push_back(word);
+  }
+  return words;
+}
+
+/// Other values that an option may take.
+std::vector<json> other_values(const OptionInfo& info, const json& now) {
+  std::vector<json> values;
+  if (info.kind == "boolean") values.push_back(!now.get<bool>());
+  if (info.kind == "choice") {
+    for (const std::string& word : split(info.allowed)) {
+      if (json(word) != now) values.push_back(word);
+    }
+  }
+  if (info.kind == "number or choice") {
+    const size_t words = info.allowed.find(", or ");
+    for (const std::string& word : split(info.allowed.substr(words + 5))) values.push_back(word);
+    values.push_back(now.is_number() ? now.get<double>() / 2 : 0.5);
+    values.push_back(1.0);
+  }
+  if (info.kind == "number")
+    values.push_back(now.is_number() ? now.get<double>() / 2 + 1e-3 : 0.01);
+  if (info.kind == "integer") {
+    const int64_t n = now.is_number() ? now.get<int64_t>() : 3;
+    values.push_back(n + 1);
+    values.push_back(3 * n + 2);  // for bases and landmarks: more than the width
+  }
+  return values;
+}
+
+}  // namespace
+
+Setting Variant::setting(const Shape& shape, bool causal, bool cross) const {
+  return {.heads = shape.H,
+          .head_dim = shape.D,
+          .value_dim = shape.E,
+          .model_dim = 0,
+          .query_length = shape.T,
+          .key_length = shape.S,
+          .causal = causal,
+          .cross = cross || shape.T != shape.S};
+}
+
+std::shared_ptr<Mechanism> Variant::create(const Shape& shape, bool causal, bool cross,
+                                           torch::ScalarType type, uint64_t seed) const {
+  try {
+    auto mechanism = entry->create(options, setting(shape, causal, cross), seed);
+    disturb_parameters(*mechanism, seed);
+    mechanism->to(type);
+    mechanism->eval();
+    return mechanism;
+  } catch (const OptionError&) {
+    return nullptr;
+  }
+}
+
+std::vector<Variant> small_mechanisms() {
+  std::vector<Variant> result;
+  for (const Entry& entry : mechanisms()) result.push_back({&entry, small_options(entry)});
+  return result;
+}
+
+std::vector<Variant> variants() {
+  std::vector<Variant> result;
+  for (const Variant& small : small_mechanisms()) {
+    result.push_back(small);
+    for (const OptionInfo& info : small.entry->options) {
+      const json now = small.options.value(info.name, info.default_value);
+      for (const json& value : other_values(info, now)) {
+        Variant changed = small;
+        changed.options[info.name] = value;
+        result.push_back(changed);
+      }
+    }
+  }
+  return result;
+}
+
+void disturb_parameters(Mechanism& mechanism, uint64_t seed) {
+  torch::NoGradGuard no_grad;
+  auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed + 100);
+  for (Tensor& parameter : mechanism.parameters()) {
+    if (parameter.count_nonzero().item<int64_t>() > 0) continue;
+    parameter.copy_(torch::randn(parameter.sizes(), generator, parameter.options()));
+  }
+}
+
+}  // namespace lavo

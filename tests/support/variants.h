@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Every mechanism of the table with every choice of its options: what the conformance tests walk,
+// so that a new mechanism or option is covered without touching a test.
+#pragma once
+
+#include <vector>
+
+#include "experiments/registry.h"
+#include "lavo/core/problem.h"
+
+namespace lavo {
+
+struct Variant {
+  const Entry* entry;
+  json options;
+
+  std::string name() const { return entry->name + " " + options.dump(); }
+  Setting setting(const Shape& shape, bool causal, bool cross) const;
+  /// Null where these options are refused for this use.
+  std::shared_ptr<Mechanism> create(const Shape& shape, bool causal, bool cross,
+                                    torch::ScalarType type, uint64_t seed = 3) const;
+  bool includes(Pattern pattern) const { return entry->patterns.include(pattern); }
+};
+
+/// The sizes below, then one option at a time changed: each choice, each word, each boolean
+/// flipped, each integer by one, each number halved.
+std::vector<Variant> variants();
+
+/// The sizes below only.
+std::vector<Variant> small_mechanisms();
+
+/// Random parameters in place of those that start at zero, so that a forgotten one is noticed.
+void disturb_parameters(Mechanism& mechanism, uint64_t seed);
+
+inline Shape small_shape(const Entry& entry, int64_t T, int64_t S) {
+  return {.B = 2, .H = 3, .T = T, .S = S, .D = 8, .E = entry.equal_widths ? 8 : 6};
+}
+
+inline std::vector<int64_t> all_rows(int64_t length) {
+  std::vector<int64_t> rows;
+  for (int64_t t = 0; t < length; ++t) rows.push_back(t);
+  return rows;
+}
+
+}  // namespace lavo
