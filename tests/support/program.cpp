@@ -31,6 +31,8 @@ TemporaryDirectory::~TemporaryDirectory() {
   std::filesystem::remove_all(path, ignored);
 }
 
+std::string source_file(const std::string& path) { return LAVO_SOURCE_DIR "/" + path; }
+
 Finished run_program(const std::vector<std::string>& arguments) {
   const TemporaryDirectory directory;
   const std::string out = directory.file("out"), err = directory.file("err");

@@ -20,6 +20,9 @@ Finished run_program(const std::vector<std::string>& arguments);
 /// looks.
 bool is_one_line_refusal(const Finished& finished);
 
+/// A file of this repository, by its path from the top.
+std::string source_file(const std::string& path);
+
 /// An empty directory, gone with the object.
 class TemporaryDirectory {
  public:
