@@ -44,13 +44,23 @@ bool is_mechanism_option(const std::string& name) {
   });
 }
 
-const std::vector<std::unique_ptr<Experiment>>& experiments() {
-  static const auto table = [] {
+namespace {
+
+std::vector<std::unique_ptr<Experiment>>& experiment_table() {
+  static auto table = [] {
     std::vector<std::unique_ptr<Experiment>> rows;
     rows.push_back(std::make_unique<Efficiency>());
     return rows;
   }();
   return table;
+}
+
+}  // namespace
+
+const std::vector<std::unique_ptr<Experiment>>& experiments() { return experiment_table(); }
+
+void add_experiment(std::unique_ptr<Experiment> experiment) {
+  experiment_table().push_back(std::move(experiment));
 }
 
 const Experiment& find_experiment(const std::string& name) {

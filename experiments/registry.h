@@ -28,6 +28,10 @@ std::shared_ptr<Mechanism> make_mechanism(const std::string& name, const json& o
 bool is_mechanism_option(const std::string& name);
 
 const std::vector<std::unique_ptr<Experiment>>& experiments();
+/// One more experiment, from outside the table: tests bring experiments that fail on purpose.
+void add_experiment(std::unique_ptr<Experiment> experiment);
+
+/// Throws OptionError with the nearest name.
 const Experiment& find_experiment(const std::string& name);
 
 }  // namespace lavo

@@ -12,11 +12,18 @@ namespace lavo {
 
 void add_apply(CLI::App& program, int& exit_code);
 void add_list(CLI::App& program, int& exit_code);
+void add_plan(CLI::App& program, int& exit_code);
+void add_run(CLI::App& program, int& exit_code);
 
 namespace {
 
 /// The table of commands, in the order of `--help`.
-constexpr AddCommand kCommands[] = {add_list, add_apply};
+constexpr AddCommand kCommands[] = {
+    add_list,   //
+    add_plan,   //
+    add_run,    //
+    add_apply,  //
+};
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 

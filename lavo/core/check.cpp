@@ -41,7 +41,8 @@ std::string did_you_mean(std::string_view got, const std::vector<std::string>& k
 std::string unknown_name(std::string_view noun, std::string_view got,
                          const std::vector<std::string>& known) {
   const std::string hint = did_you_mean(got, known);
-  return fmt::format("unknown {} '{}'{} {}s: {}", noun, got, hint.empty() ? "," : hint, noun,
+  const std::string all = noun == "axis" ? "axes" : fmt::format("{}s", noun);
+  return fmt::format("unknown {} '{}'{} {}: {}", noun, got, hint.empty() ? "," : hint, all,
                      fmt::join(known, ", "));
 }
 

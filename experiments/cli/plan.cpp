@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/harness/plan.h"
+
+#include "experiments/cli/command.h"
+#include "experiments/cli/selectors.h"
+#include "experiments/harness/runner.h"
+
+namespace lavo {
+namespace {
+
+/// The axes that are not the same in every cell: they tell the cells apart.
+std::string varying(const Cell& cell, const std::vector<Cell>& cells) {
+  std::string text;
+  for (const auto& [name, value] : cell.axes.items()) {
+    const bool same = std::ranges::all_of(cells, [&](const Cell& other) {
+      return other.axes.contains(name) && other.axes[name] == value;
+    });
+    if (same) continue;
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name,
+                        value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
+}
+
+void print_plan(const std::vector<Cell>& cells, const Records& records) {
+  double seconds = 0, seconds_left = 0;
+  int done = 0;
+  fmt::print("{:16}  {:13}  {:>9}  {:>10}  cell\n", "id", "status", "time [s]", "memory [MiB]");
+  for (const Cell& cell : cells) {
+    const auto found = records.by_id.find(cell.id);
+    const std::string status =
+        found == records.by_id.end() ? "-" : found->second.value("status", "-");
+    done += found != records.by_id.end();
+    seconds += cell.prediction.seconds;
+    if (found == records.by_id.end()) seconds_left += cell.prediction.seconds;
+    fmt::print("{:16}  {:13}  {:9.3g}  {:10.4g}  {} {}\n", cell.id, status, cell.prediction.seconds,
+               cell.prediction.memory_bytes / (1 << 20), cell.experiment->name(),
+               varying(cell, cells));
+  }
+  fmt::print("{} cells, predicted {:.0f} s; {} done, {} left, predicted {:.0f} s\n", cells.size(),
+             seconds, done, cells.size() - static_cast<size_t>(done), seconds_left);
+}
+
+}  // namespace
+
+void add_plan(CLI::App& program, int& exit_code) {
+  auto* command = program.add_subcommand(
+      "plan", "The cells of sweeps, what they are predicted to cost, and what is done");
+  auto selection = add_selectors(*command);
+  auto directory = std::make_shared<std::filesystem::path>();
+  command->add_option("-o,--output", *directory, "Directory of a run, to show what it has already");
+  command->callback([=, &exit_code] {
+    const Shard shard = choose_shard(selection->shard);
+    const Plan plan = make_plan(*selection);
+    const Records records = directory->empty() || !std::filesystem::exists(*directory)
+                                ? Records{}
+                                : read_records(*directory);
+    print_plan(shard_of(plan.cells, shard), records);
+    exit_code = kSuccess;
+  });
+}
+
+}  // namespace lavo

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/harness/store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <unordered_map>
+
+#include "lavo/core/check.h"
+#include "lavo/core/files.h"
+
+namespace lavo {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kCellSchema = "lavo.cell/1";
+constexpr const char* kBlockSchema = "lavo.block/1";
+
+/// DIR/stem.jsonl and DIR/stem.2-of-5.jsonl, in the order of their names.
+std::vector<fs::path> line_files(const fs::path& directory, const std::string& stem) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename();
+    if (name == stem + ".jsonl" || (name.starts_with(stem + ".") && name.ends_with(".jsonl"))) {
+      files.push_back(entry.path());
+    }
+  }
+  require<InputError>(!error, "{}: cannot be read: {}", directory.string(), error.message());
+  std::ranges::sort(files);
+  return files;
+}
+
+/// Calls `see` with every line that is a JSON object; a line that is none was torn when its writer
+/// or the machine died.
+template <class See>
+void for_each_line(const fs::path& file, std::vector<std::string>& warnings, See see) {
+  const std::string text = read_text(file);
+  size_t number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    ++number;
+    const json line = json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+    if (line.is_object()) {
+      see(line, number);
+    } else {
+      warnings.push_back(fmt::format("{}:{}: a torn line of {} bytes was left out", file.string(),
+                                     number, end - begin));
+    }
+    begin = end + 1;
+  }
+}
+
+/// Checks the schema, and that a few keys are there with the right kinds.
+bool is_line_of(const json& line, const std::string& schema, const fs::path& file, size_t number,
+                std::vector<std::string>& warnings) {
+  const json found = line.value("schema", json());
+  const std::string family = schema.substr(0, schema.find('/') + 1);
+  require<InputError>(
+      !found.is_string() || found == schema || !found.get<std::string>().starts_with(family),
+      "{}:{}: got schema {}, this program reads {}", file.string(), number, found.dump(), schema);
+  const auto is = [&](const char* key, bool (json::*kind)() const noexcept) {
+    return line.contains(key) && (line[key].*kind)();
+  };
+  if (found == schema && is("id", &json::is_string) && is("attempt", &json::is_number_integer)) {
+    return true;
+  }
+  warnings.push_back(
+      fmt::format("{}:{}: not a line of {}, left out", file.string(), number, schema));
+  return false;
+}
+
+std::string shard_file(const std::string& stem, Shard shard) {
+  if (shard.count == 1) return stem + ".jsonl";
+  return fmt::format("{}.{}-of-{}.jsonl", stem, shard.index, shard.count);
+}
+
+bool is_newer(const json& a, const json& b) {
+  const auto key = [](const json& record) {
+    return std::pair(record["attempt"].get<int64_t>(), record.value("started", std::string()));
+  };
+  return key(a) > key(b);
+}
+
+void make_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  require<InputError>(!error && fs::is_directory(directory), "{}: cannot be created: {}",
+                      directory.string(), error ? error.message() : "a file of that name exists");
+}
+
+void sync_directory(const fs::path& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+}  // namespace
+
+Records read_records(const fs::path& directory) {
+  require<InputError>(fs::is_directory(directory), "{}: no such directory", directory.string());
+  Records records;
+  for (const fs::path& file : line_files(directory, "cells")) {
+    for_each_line(file, records.warnings, [&](const json& line, size_t number) {
+      if (!is_line_of(line, kCellSchema, file, number, records.warnings)) return;
+      const auto [at, is_first] = records.by_id.try_emplace(line["id"].get<std::string>(), line);
+      if (!is_first && !is_newer(at->second, line)) at->second = line;
+    });
+  }
+  return records;
+}
+
+json merge_results(const std::vector<fs::path>& directories, std::vector<std::string>& warnings) {
+  std::map<std::string, json> cells;
+  json environments = json::object();
+  for (const fs::path& directory : directories) {
+    Records records = read_records(directory);
+    warnings.insert(warnings.end(), records.warnings.begin(), records.warnings.end());
+    for (auto& [id, record] : records.by_id) {
+      const std::string environment = record.value("environment", "");
+      const fs::path file = directory / "environments" / (environment + ".json");
+      if (!environments.contains(environment)) {
+        if (fs::exists(file)) {
+          environments[environment] = read_json(file);
+        } else {
+          warnings.push_back(fmt::format("{}: missing: what cell {} was measured on is not known",
+                                         file.string(), id));
+          environments[environment] = {{"machine", json::object()},
+                                       {"build", json::object()},
+                                       {"circumstance", json::object()}};
+        }
+      }
+      const auto [at, is_first] = cells.try_emplace(id, record);
+      if (!is_first && !is_newer(at->second, record)) at->second = record;
+    }
+  }
+  json list = json::array();
+  for (auto& [id, record] : cells) list.push_back(std::move(record));
+  return {{"schema", "lavo.results/1"}, {"environments", environments}, {"cells", list}};
+}
+
+JsonLines::~JsonLines() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void JsonLines::open() {
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  require<InputError>(descriptor_ >= 0, "{}: cannot be written: {}", path_.string(),
+                      std::strerror(errno));
+  sync_directory(path_.parent_path());
+  struct stat info {};
+  if (::fstat(descriptor_, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) return;
+  const std::string text = read_text(path_);
+  if (text.ends_with('\n')) return;
+  const size_t whole = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
+  const bool only_newline_lost = json::accept(text.substr(whole));
+  const bool mended = only_newline_lost ? ::write(descriptor_, "\n", 1) == 1
+                                        : ::ftruncate(descriptor_, static_cast<off_t>(whole)) == 0;
+  require<InputError>(mended, "{}: cannot be mended: {}", path_.string(), std::strerror(errno));
+}
+
+void JsonLines::append(const json& line) {
+  if (descriptor_ < 0) open();
+  const std::string text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const off_t before = ::lseek(descriptor_, 0, SEEK_END);
+  size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t count = ::write(descriptor_, text.data() + written, text.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    written += static_cast<size_t>(count);
+  }
+  if (written == text.size() && (::fsync(descriptor_) == 0 || errno == EINVAL)) return;
+  const int reason = errno;
+  if (before >= 0 && ::ftruncate(descriptor_, before) != 0) {
+    // Nothing more can be done: readers leave a torn line out.
+  }
+  fail<InputError>("{}: cannot be written: {}", path_.string(), std::strerror(reason));
+}
+
+Store::Store(fs::path directory, Shard shard)
+    : directory_(std::move(directory)),
+      cells_(directory_ / shard_file("cells", shard)),
+      blocks_(directory_ / shard_file("blocks", shard)) {
+  make_directory(directory_);
+}
+
+void Store::append_block(const std::string& id, const Unfinished& sofar,
+                         const std::string& fingerprint) {
+  blocks_.append({{"schema", kBlockSchema},
+                  {"id", id},
+                  {"attempt", sofar.attempt},
+                  {"block", sofar.blocks.size() - 1},
+                  {"fingerprint", fingerprint},
+                  {"started", sofar.started},
+                  {"result", to_json(sofar.blocks.back())}});
+}
+
+std::map<std::string, Store::Unfinished> Store::read_blocks(const std::string& fingerprint) const {
+  std::map<std::string, Unfinished> found;
+  std::vector<std::string> warnings;  // a lost block is measured again
+  for (const fs::path& file : line_files(directory_, "blocks")) {
+    for_each_line(file, warnings, [&](const json& line, size_t number) {
+      if (!is_line_of(line, kBlockSchema, file, number, warnings)) return;
+      if (line.value("fingerprint", "") != fingerprint) return;
+      try {
+        const BlockResult block = block_from_json(line.at("result"));
+        const int attempt = line["attempt"];
+        Unfinished& sofar = found[line["id"]];
+        if (attempt > sofar.attempt) sofar = {attempt, "", {}};
+        const bool next = line.at("block").get<size_t>() == sofar.blocks.size();
+        if (attempt < sofar.attempt || !next) return;
+        if (sofar.blocks.empty()) sofar.started = line.at("started");
+        sofar.blocks.push_back(block);
+      } catch (const std::exception&) {
+        return;
+      }
+    });
+  }
+  return found;
+}
+
+void Store::drop_blocks() {
+  std::error_code ignored;
+  fs::remove(blocks_.path(), ignored);
+}
+
+void Store::write_environment(const std::string& id, const json& environment) {
+  make_directory(directory_ / "environments");
+  write_atomically(directory_ / "environments" / (id + ".json"), environment.dump(1) + "\n");
+}
+
+void Store::write_plans(const Plan& plan, const json& asked) {
+  make_directory(directory_ / "plans");
+  std::unordered_map<std::string, const Cell*> cells;
+  for (const Cell& cell : plan.cells) cells[cell.id] = &cell;
+  for (const PlannedSweep& sweep : plan.sweeps) {
+    json list = json::array();
+    for (const std::string& id : sweep.ids) {
+      const Cell& cell = *cells.at(id);
+      list.push_back({{"id", id}, {"axes", cell.axes}, {"predicted_s", cell.prediction.seconds}});
+    }
+    const json content = {{"schema", "lavo.plan/1"},
+                          {"name", sweep.name},
+                          {"file", sweep.file},
+                          {"experiment", sweep.experiment},
+                          {"description", sweep.description},
+                          {"profile", plan.profile},
+                          {"asked", asked},
+                          {"cells", list}};
+    write_atomically(directory_ / "plans" / (sweep.name + ".json"), content.dump(1) + "\n");
+  }
+}
+
+std::vector<std::string> Store::write_results() {
+  std::vector<std::string> warnings;
+  const json results = merge_results({directory_}, warnings);
+  write_atomically(directory_ / "results.json",
+                   results.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  return warnings;
+}
+
+}  // namespace lavo

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// The files of a run's directory:
+//
+//   cells.jsonl           a record a line, appended and synced; a shard has its own,
+//   cells.2-of-5.jsonl blocks.jsonl          finished blocks of timed cells that are not done yet
+//   (a shard likewise) environments/ID.json  what the records' `environment` refers to
+//   plans/SWEEP.json      what was last asked for of a sweep: `status` and reports read it
+//   results.json          everything merged, one record a cell; written whenever a run ends
+//
+// Nothing is ever rewritten in place, and every shard reads what all others have written, so that
+// any number of processes may share a directory without locks.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "experiments/harness/record.h"
+
+namespace lavo {
+
+/// The records of a directory: for each id its last attempt. `warnings` name torn or foreign lines
+/// that were left out. Throws InputError where the directory cannot be read or is newer than this
+/// program.
+struct Records {
+  std::map<std::string, json> by_id;
+  std::vector<std::string> warnings;
+};
+Records read_records(const std::filesystem::path& directory);
+
+/// {"schema": "lavo.results/1", "environments": ..., "cells": ...} of one directory or several.
+json merge_results(const std::vector<std::filesystem::path>& directories,
+                   std::vector<std::string>& warnings);
+
+/// A file of JSON lines that is only appended to. Each line is synced to disk before append
+/// returns; a line that could not be written whole is taken back.
+class JsonLines {
+ public:
+  explicit JsonLines(std::filesystem::path path) : path_(std::move(path)) {}
+  ~JsonLines();
+  JsonLines(const JsonLines&) = delete;
+  JsonLines& operator=(const JsonLines&) = delete;
+
+  /// Creates the file with the first line. A torn tail is cut off first.
+  void append(const json& line);
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void open();
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+/// What one process writes.
+class Store {
+ public:
+  /// Creates the directory. Throws InputError where it cannot be written.
+  Store(std::filesystem::path directory, Shard shard);
+
+  const std::filesystem::path& directory() const { return directory_; }
+  void append(const json& record) { cells_.append(record); }
+
+  /// Finished blocks of a cell whose record is still to come, and the attempt they belong to. Kept
+  /// with the fingerprint of what measured them: another machine or build does not go on with them.
+  struct Unfinished {
+    int attempt = 1;
+    std::string started;
+    std::vector<BlockResult> blocks;
+  };
+  void append_block(const std::string& id, const Unfinished& sofar, const std::string& fingerprint);
+  std::map<std::string, Unfinished> read_blocks(const std::string& fingerprint) const;
+  /// Once every cell is done nothing needs the blocks.
+  void drop_blocks();
+
+  void write_environment(const std::string& id, const json& environment);
+  /// `asked`: the selectors of the command line.
+  void write_plans(const Plan& plan, const json& asked);
+  /// Returns what was left out on the way.
+  std::vector<std::string> write_results();
+
+ private:
+  std::filesystem::path directory_;
+  JsonLines cells_, blocks_;
+};
+
+}  // namespace lavo
