@@ -3,26 +3,14 @@
 
 #include "experiments/cli/command.h"
 #include "experiments/cli/selectors.h"
-#include "experiments/harness/runner.h"
+#include "experiments/harness/progress.h"
+#include "experiments/harness/store.h"
 
 namespace lavo {
 namespace {
 
-/// The axes that are not the same in every cell: they tell the cells apart.
-std::string varying(const Cell& cell, const std::vector<Cell>& cells) {
-  std::string text;
-  for (const auto& [name, value] : cell.axes.items()) {
-    const bool same = std::ranges::all_of(cells, [&](const Cell& other) {
-      return other.axes.contains(name) && other.axes[name] == value;
-    });
-    if (same) continue;
-    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name,
-                        value.is_string() ? value.get<std::string>() : value.dump());
-  }
-  return text;
-}
-
 void print_plan(const std::vector<Cell>& cells, const Records& records) {
+  const std::vector<std::string> names = varying_axes(cells);
   double seconds = 0, seconds_left = 0;
   int done = 0;
   fmt::print("{:16}  {:13}  {:>9}  {:>10}  cell\n", "id", "status", "time [s]", "memory [MiB]");
@@ -35,7 +23,7 @@ void print_plan(const std::vector<Cell>& cells, const Records& records) {
     if (found == records.by_id.end()) seconds_left += cell.prediction.seconds;
     fmt::print("{:16}  {:13}  {:9.3g}  {:10.4g}  {} {}\n", cell.id, status, cell.prediction.seconds,
                cell.prediction.memory_bytes / (1 << 20), cell.experiment->name(),
-               varying(cell, cells));
+               describe_axes(cell.axes, names));
   }
   fmt::print("{} cells, predicted {:.0f} s; {} done, {} left, predicted {:.0f} s\n", cells.size(),
              seconds, done, cells.size() - static_cast<size_t>(done), seconds_left);

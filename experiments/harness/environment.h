@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
-// What a result was measured on: machine, build, circumstance.
+// What a result was measured on.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "lavo/core/options.h"
 
 namespace lavo {
 
-/// {"machine": ..., "build": ..., "circumstance": ...}. Cheap enough for every run; reads the
-/// system, starts nothing.
+/// {"machine": ..., "build": ..., "circumstance": ...}; reads the system, starts nothing.
+///   machine       cpu_model, cores, memory_bytes, gpu_model, gpu_memory_bytes, driver: results of
+///                 machines that differ in any of them are not compared
+///   build         version, commit, dirty, compiler, flags, type, libtorch, cuda
+///   circumstance  host, kernel, load, governor, cpu_mhz, turbo, aslr, huge_pages, cpu_quota,
+///                 memory_available_bytes, instructions, variables, gpus
 json read_environment();
 
 /// The name by which records refer to it.
@@ -18,8 +23,7 @@ std::string environment_id(const json& environment);
 /// Equal for equal machine and build, whatever the circumstance.
 std::string environment_fingerprint(const json& environment);
 
-/// Bytes that one more process may take now: what is free on the system and in every control group
-/// above this process.
-double available_memory();
+/// What makes measurements under these circumstances unreliable, a sentence each with its remedy.
+std::vector<std::string> find_troubles(const json& environment);
 
 }  // namespace lavo

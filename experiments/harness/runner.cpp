@@ -1,183 +1,204 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/harness/runner.h"
 
+#include <poll.h>
+
 #include <algorithm>
-#include <optional>
 
 #include "experiments/harness/environment.h"
-#include "experiments/harness/execute.h"
-#include "experiments/harness/schedule.h"
+#include "experiments/harness/ledger.h"
+#include "experiments/harness/progress.h"
+#include "experiments/harness/signals.h"
 #include "lavo/core/check.h"
 
 namespace lavo {
 namespace {
 
-std::string gibibytes(double bytes) { return fmt::format("{:.2f} GiB", bytes / (1 << 30)); }
+constexpr double kGrace = 5;  ///< s that running blocks get after the first signal
+constexpr int kGlance = 100;  ///< ms between two looks at deadlines, signals and the terminal
 
-class Run {
+double seconds_until(Clock::time_point when) {
+  return std::chrono::duration<double>(when - Clock::now()).count();
+}
+
+Clock::time_point after(double seconds) {
+  return Clock::now() +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+/// A device with its executor and what it is doing.
+struct Seat {
+  Device device;
+  std::unique_ptr<Executor> executor;
+  std::optional<Task> task = {};
+  double timeout_s = 0;  ///< 0: none
+  Clock::time_point deadline = {};
+};
+
+std::vector<Seat> make_seats(const std::vector<Cell>& cells, const RunOptions& options) {
+  std::vector<Device> devices = options.devices;
+  for (const Cell& cell : cells) {
+    const std::string type = cell.device();
+    if (std::ranges::find(devices, type, &Device::type) == devices.end()) devices.push_back({type});
+  }
+  std::vector<Seat> seats;
+  const auto log =
+      options.directory /
+      (options.shard.count == 1
+           ? "worker.log"
+           : fmt::format("worker.{}-of-{}.log", options.shard.index, options.shard.count));
+  for (const Device& device : devices) {
+    seats.push_back({device, make_executor(options.isolation, device, log)});
+  }
+  return seats;
+}
+
+class Driver {
  public:
-  Run(const Plan& plan, const json& asked, const RunOptions& options)
-      : options_(options),
-        cells_(shard_of(plan.cells, options.shard)),
-        store_(options.directory, options.shard),
-        records_(read_records(options.directory)) {
-    for (const std::string& warning : records_.warnings) fmt::print(stderr, "{}\n", warning);
-    const json environment = read_environment();
-    environment_ = environment_id(environment);
-    fingerprint_ = environment_fingerprint(environment);
-    store_.write_environment(environment_, environment);
-    store_.write_plans(plan, asked);
-    for (const Cell& cell : plan.cells) {
-      const auto earlier = records_.by_id.find(cell.id);
-      if (earlier != records_.by_id.end() && is_done(earlier->second, options.retry)) {
-        note_out_of_memory(cell, earlier->second["status"]);
-      }
-    }
-    auto unfinished = store_.read_blocks(fingerprint_);
-    states_.resize(cells_.size());
-    for (size_t i = 0; i < cells_.size(); ++i) {
-      State& state = states_[i];
-      const auto earlier = records_.by_id.find(cells_[i].id);
-      if (earlier != records_.by_id.end()) {
-        state.done = is_done(earlier->second, options.retry);
-        state.sofar.attempt = earlier->second["attempt"].get<int>() + 1;
-      }
-      const auto found = unfinished.find(cells_[i].id);
-      if (found != unfinished.end() && found->second.attempt == state.sofar.attempt) {
-        state.sofar = found->second;
-      }
-    }
+  Driver(Ledger& ledger, std::vector<Seat> seats, const RunOptions& options)
+      : ledger_(ledger),
+        seats_(std::move(seats)),
+        options_(options),
+        progress_(ledger.cells(), options.quiet) {
+    ledger_.on_record = [this](const Cell& cell, const json& record) {
+      progress_.record(cell, record);
+    };
   }
 
-  RunSummary run() {
-    for (const Task& task : make_schedule(cells_)) {
-      State& state = states_[task.cell];
-      if (state.done || task.block < static_cast<int>(state.sofar.blocks.size())) continue;
-      const Cell& cell = cells_[task.cell];
-      if (const std::string reason = reason_to_skip(cell); !reason.empty()) {
-        skip(task.cell, reason);
-        continue;
+  /// The signal that ended it, or 0.
+  int run() {
+    const Signals signals(options_.isolation == Isolation::kNone);
+    Clock::time_point grace_end;
+    int seen = 0;
+    for (;;) {
+      if (signals.count() > seen) {
+        if (seen == 0) {
+          grace_end = after(kGrace);
+          if (is_busy()) progress_.say("stopping: running cells have 5 s to end");
+        }
+        seen = signals.count();
       }
-      if (state.sofar.blocks.empty()) state.sofar.started = utc_now();
-      finish_block(task.cell, execute(*cell.experiment, make_case(task)));
+      if (seen == 0) start_all();
+      const bool out_of_patience = seen > 1 || (seen == 1 && seconds_until(grace_end) <= 0);
+      if (out_of_patience) break_off();
+      if (!is_busy()) return seen ? signals.first() : 0;
+      wait();
+      collect();
     }
-    store_.drop_blocks();
-    for (const std::string& warning : store_.write_results()) fmt::print(stderr, "{}\n", warning);
-    return summary();
   }
 
  private:
-  struct State {
-    bool done = false;
-    Store::Unfinished sofar;
-  };
-
-  Case make_case(const Task& task) const {
-    const Cell& cell = cells_[task.cell];
-    Case result;
-    result.axes = cell.axes;
-    result.limits = cell.limits;
-    result.block = task.block;
-    result.directory = store_.directory();
-    result.corpus = cell.corpus;
-    return result;
+  bool is_busy() const {
+    return std::ranges::any_of(seats_, [](const Seat& seat) { return seat.task.has_value(); });
   }
 
-  std::string reason_to_skip(const Cell& cell) const {
-    if (!cell.refused.empty()) return cell.refused;
-    const double fraction = cell.limits["memory_fraction"];
-    const double available = available_memory() * fraction;
-    if (cell.prediction.memory_bytes > available) {
-      return fmt::format("predicted to need {}, {} of memory may be used",
-                         gibibytes(cell.prediction.memory_bytes), gibibytes(available));
+  /// A cell on the CPU is measured alone: what else runs would slow it down.
+  bool may_start(const Seat& seat) const {
+    return std::ranges::none_of(seats_, [&](const Seat& other) {
+      return other.task && (other.device.type == "cpu" || seat.device.type == "cpu");
+    });
+  }
+
+  void start_all() {
+    for (Seat& seat : seats_) {
+      if (seat.task || !may_start(seat)) continue;
+      seat.task = ledger_.next(seat.device.type);
+      if (!seat.task) continue;
+      const Cell& cell = ledger_.cells()[seat.task->cell];
+      seat.timeout_s = ledger_.timeout_seconds(*seat.task);
+      seat.deadline = after(seat.timeout_s);
+      draw();
+      seat.executor->start(
+          {cell.experiment, ledger_.make_case(*seat.task), cell.limits["memory_fraction"]});
     }
-    const json& most = cell.limits["call_seconds"];
-    if (!most.is_null() && cell.prediction.call_seconds > most.get<double>()) {
-      return fmt::format("one call is predicted to take {:.3g} s, call_seconds is {:.3g}",
-                         cell.prediction.call_seconds, most.get<double>());
+  }
+
+  void wait() {
+    draw();
+    std::vector<pollfd> descriptors;
+    double most = kGlance / 1e3;
+    for (const Seat& seat : seats_) {
+      if (!seat.task) continue;
+      if (seat.executor->descriptor() < 0) return;
+      descriptors.push_back({seat.executor->descriptor(), POLLIN, 0});
+      if (seat.timeout_s > 0) most = std::clamp(seconds_until(seat.deadline), 0.0, most);
     }
-    if (!options_.prune) return "";
-    const auto shortest = out_of_memory_.find(cell.row);
-    if (shortest != out_of_memory_.end() && cell.length() > shortest->second) {
-      return fmt::format("ran out of memory at length {}", shortest->second);
+    ::poll(descriptors.data(), descriptors.size(), static_cast<int>(most * 1e3) + 1);
+  }
+
+  void collect() {
+    for (Seat& seat : seats_) {
+      if (!seat.task) continue;
+      std::optional<BlockResult> result = seat.executor->poll();
+      if (!result && seat.timeout_s > 0 && seconds_until(seat.deadline) <= 0) {
+        result = seat.executor->stop("timeout",
+                                     fmt::format("took longer than {:.3g} s", seat.timeout_s));
+      }
+      if (!result) continue;
+      const Task task = *std::exchange(seat.task, std::nullopt);
+      ledger_.finish(task, std::move(*result));
     }
-    return "";
   }
 
-  /// A cell skipped before is decided on anew; when it is skipped again its record stands.
-  void skip(size_t index, const std::string& reason) {
-    const auto earlier = records_.by_id.find(cells_[index].id);
-    if (earlier != records_.by_id.end() && earlier->second["status"] == "skipped") {
-      states_[index].done = true;
-      return;
+  void break_off() {
+    for (Seat& seat : seats_) {
+      if (!seat.task) continue;
+      seat.executor->stop("stopped", "");
+      ledger_.abandon(*std::exchange(seat.task, std::nullopt));
     }
-    add_record(index, make_record(cells_[index], states_[index].sofar.attempt, "skipped", reason,
-                                  environment_));
   }
 
-  void finish_block(size_t index, BlockResult block) {
-    State& state = states_[index];
-    const Cell& cell = cells_[index];
-    const std::string status = block.status;
-    state.sofar.blocks.push_back(std::move(block));
-    if (status == "ok" && static_cast<int>(state.sofar.blocks.size()) < cell.blocks) {
-      store_.append_block(cell.id, state.sofar, fingerprint_);
-      return;
+  void draw() {
+    std::vector<std::string> running;
+    for (const Seat& seat : seats_) {
+      if (!seat.task) continue;
+      const std::string words = seat.executor->progress();
+      running.push_back(progress_.describe(ledger_.cells()[seat.task->cell]) +
+                        (words.empty() ? "" : ": " + words));
     }
-    note_out_of_memory(cell, status);
-    add_record(index, make_record(cell, state.sofar.attempt, state.sofar.blocks, environment_,
-                                  state.sofar.started));
+    progress_.draw(ledger_.done(), ledger_.seconds_left(), running);
   }
 
-  void note_out_of_memory(const Cell& cell, const std::string& status) {
-    if (status != "out_of_memory") return;
-    const auto [at, is_first] = out_of_memory_.try_emplace(cell.row, cell.length());
-    if (!is_first) at->second = std::min(at->second, cell.length());
-  }
-
-  void add_record(size_t index, const json& record) {
-    store_.append(record);
-    records_.by_id[cells_[index].id] = record;
-    states_[index].done = true;
-    ++finished_now_;
-    fmt::print("{} {} {}\n", cells_[index].id, record["status"].get<std::string>(),
-               cells_[index].axes.dump());
-  }
-
-  RunSummary summary() const {
-    RunSummary result;
-    result.planned = static_cast<int>(cells_.size());
-    result.finished_now = finished_now_;
-    for (const Cell& cell : cells_) {
-      const auto found = records_.by_id.find(cell.id);
-      if (found != records_.by_id.end()) ++result.statuses[found->second["status"]];
-    }
-    return result;
-  }
-
+  Ledger& ledger_;
+  std::vector<Seat> seats_;
   const RunOptions& options_;
-  std::vector<Cell> cells_;
-  Store store_;
-  Records records_;
-  std::string environment_, fingerprint_;
-  std::vector<State> states_;
-  std::map<std::string, double> out_of_memory_;  ///< row -> the shortest length that did
-  int finished_now_ = 0;
+  Progress progress_;
 };
+
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) fmt::print(stderr, "{}\n", warning);
+}
 
 }  // namespace
 
-bool is_done(const json& record, const std::string& retry) {
-  const json status = record.value("status", json());
-  if (status == "skipped") return false;  // a decision, not a result: it is taken again
-  if (retry == "all") return false;
-  if (retry == "failed") return status == "ok";
-  if (retry == "crashed") return status != "crashed";
-  return true;
-}
-
 RunSummary run_plan(const Plan& plan, const json& asked, const RunOptions& options) {
-  return Run(plan, asked, options).run();
+  Store store(options.directory, options.shard, options.fresh);
+  const json environment = read_environment();
+  const LedgerOptions ledger_options{.retry = options.retry,
+                                     .prune = options.prune,
+                                     .environment = environment_id(environment),
+                                     .fingerprint = environment_fingerprint(environment)};
+  store.write_environment(ledger_options.environment, environment);
+  store.write_plans(plan, asked);
+  Records records = read_records(options.directory);
+  print_warnings(records.warnings);
+  Ledger ledger(shard_of(plan.cells, options.shard), plan.cells, store, std::move(records),
+                ledger_options);
+  RunSummary summary;
+  try {
+    summary.signal = Driver(ledger, make_seats(ledger.cells(), options), options).run();
+  } catch (...) {
+    try {
+      store.write_results();  // of what was recorded before, where that is still possible
+    } catch (const std::exception&) {
+    }
+    throw;
+  }
+  store.write_results();
+  summary.planned = static_cast<int>(ledger.cells().size());
+  summary.statuses = ledger.statuses();
+  if (ledger.done() == summary.planned) store.drop_blocks();
+  return summary;
 }
 
 }  // namespace lavo

@@ -7,29 +7,30 @@
 #include <string>
 #include <vector>
 
-#include "experiments/harness/plan.h"
-#include "experiments/harness/store.h"
+#include "experiments/harness/executor.h"
 
 namespace lavo {
 
 struct RunOptions {
   std::filesystem::path directory;
   Shard shard;
-  std::string retry;  ///< "", failed, crashed, all: which records do not count as done
-  bool prune = true;  ///< skip the longer lengths of a row that ran out of memory
+  std::vector<Device> devices;  ///< a cell runs on one of its type; by default the first of each
+  Isolation isolation = Isolation::kWorker;
+  std::string retry;   ///< "", failed, crashed, all: which records do not count as done
+  bool fresh = false;  ///< set aside what the directory holds, and begin anew
+  bool prune = true;   ///< skip the longer lengths of a row that ran out of memory
+  bool quiet = false;  ///< say nothing while it goes on
 };
 
 struct RunSummary {
   std::map<std::string, int> statuses;  ///< of every cell of the shard that has a record
   int planned = 0;
-  int finished_now = 0;
   int signal = 0;  ///< what ended the run early; 0 when it came to its end
 };
 
-/// Whether the record of an earlier attempt stands, or the cell is to be run (again).
-bool is_done(const json& record, const std::string& retry);
-
-/// Returns when every cell has a record, or after a signal. results.json is written in any case.
+/// Returns when every cell has a record, or after a signal: the first lets running blocks end for
+/// some seconds, the second breaks them off. results.json is written in any case. `asked` goes into
+/// the directory's plans.
 RunSummary run_plan(const Plan& plan, const json& asked, const RunOptions& options);
 
 }  // namespace lavo

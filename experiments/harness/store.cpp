@@ -2,6 +2,7 @@
 #include "experiments/harness/store.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,15 @@ namespace fs = std::filesystem;
 
 constexpr const char* kCellSchema = "lavo.cell/1";
 constexpr const char* kBlockSchema = "lavo.block/1";
+
+/// Text that is no UTF-8 (a path, a message of the system) must not keep a record from being
+/// written.
+std::string to_line(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+std::string to_text(const json& value) {
+  return value.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
 
 /// DIR/stem.jsonl and DIR/stem.2-of-5.jsonl, in the order of their names.
 std::vector<fs::path> line_files(const fs::path& directory, const std::string& stem) {
@@ -96,6 +106,31 @@ void make_directory(const fs::path& directory) {
                       directory.string(), error ? error.message() : "a file of that name exists");
 }
 
+/// Moves what runs have written into a directory beside it; trained models stay.
+void set_aside(const fs::path& directory) {
+  std::vector<fs::path> found = line_files(directory, "cells");
+  for (const fs::path& file : line_files(directory, "blocks")) found.push_back(file);
+  for (const char* name : {"results.json", "plans", "environments"}) {
+    if (fs::exists(directory / name)) found.push_back(directory / name);
+  }
+  if (found.empty()) return;
+  std::string name = "before-" + utc_now();
+  while (fs::exists(directory / name)) name += "+";
+  make_directory(directory / name);
+  for (const fs::path& path : found) {
+    std::error_code error;
+    fs::rename(path, directory / name / path.filename(), error);
+    require<InputError>(!error, "{}: cannot be moved to {}: {}", path.string(), name,
+                        error.message());
+  }
+}
+
+fs::path prepare(fs::path directory, bool fresh) {
+  make_directory(directory);
+  if (fresh) set_aside(directory);
+  return directory;
+}
+
 void sync_directory(const fs::path& directory) {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
@@ -151,11 +186,52 @@ JsonLines::~JsonLines() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void JsonLines::open() {
+json merge_directories(const std::vector<fs::path>& directories, const fs::path& output,
+                       std::vector<std::string>& warnings) {
+  const auto is_output = [&](const fs::path& directory) {
+    std::error_code none;
+    return fs::equivalent(directory, output, none);
+  };
+  std::vector<fs::path> sources = directories;
+  if (fs::is_directory(output) && std::ranges::none_of(sources, is_output)) {
+    sources.push_back(output);
+  }
+  const json results = merge_results(sources, warnings);
+  if (sources.size() > 1 || !is_output(sources.front())) {
+    make_directory(output / "environments");
+    make_directory(output / "plans");
+    for (const auto& [id, environment] : results["environments"].items()) {
+      write_atomically(output / "environments" / (id + ".json"), environment.dump(1) + "\n");
+    }
+    for (const fs::path& source : sources) {
+      std::error_code none;
+      for (const auto& entry : fs::directory_iterator(source / "plans", none)) {
+        const fs::path copy = output / "plans" / entry.path().filename();
+        if (!fs::exists(copy)) write_atomically(copy, read_text(entry.path()));
+      }
+    }
+    std::string lines;
+    for (const json& record : results["cells"]) lines += to_line(record);
+    write_atomically(output / "cells.merged.jsonl", lines);
+  }
+  write_atomically(output / "results.json", to_text(results));
+  return results;
+}
+
+JsonLines::JsonLines(fs::path path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   require<InputError>(descriptor_ >= 0, "{}: cannot be written: {}", path_.string(),
                       std::strerror(errno));
+  // A safeguard against starting a run twice, where the file system has locks that work.
+  const bool taken = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  require<InputError>(!taken,
+                      "{}: another run is writing it; wait, or divide the cells with --shard",
+                      path_.string());
   sync_directory(path_.parent_path());
+  mend();
+}
+
+void JsonLines::mend() {
   struct stat info {};
   if (::fstat(descriptor_, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) return;
   const std::string text = read_text(path_);
@@ -168,8 +244,7 @@ void JsonLines::open() {
 }
 
 void JsonLines::append(const json& line) {
-  if (descriptor_ < 0) open();
-  const std::string text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::string text = to_line(line);
   const off_t before = ::lseek(descriptor_, 0, SEEK_END);
   size_t written = 0;
   while (written < text.size()) {
@@ -186,12 +261,10 @@ void JsonLines::append(const json& line) {
   fail<InputError>("{}: cannot be written: {}", path_.string(), std::strerror(reason));
 }
 
-Store::Store(fs::path directory, Shard shard)
-    : directory_(std::move(directory)),
+Store::Store(fs::path directory, Shard shard, bool fresh)
+    : directory_(prepare(std::move(directory), fresh)),
       cells_(directory_ / shard_file("cells", shard)),
-      blocks_(directory_ / shard_file("blocks", shard)) {
-  make_directory(directory_);
-}
+      blocks_(directory_ / shard_file("blocks", shard)) {}
 
 void Store::append_block(const std::string& id, const Unfinished& sofar,
                          const std::string& fingerprint) {
@@ -263,8 +336,7 @@ void Store::write_plans(const Plan& plan, const json& asked) {
 std::vector<std::string> Store::write_results() {
   std::vector<std::string> warnings;
   const json results = merge_results({directory_}, warnings);
-  write_atomically(directory_ / "results.json",
-                   results.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  write_atomically(directory_ / "results.json", to_text(results));
   return warnings;
 }
 

@@ -7,8 +7,10 @@
 //   plans/SWEEP.json      what was last asked for of a sweep: `status` and reports read it
 //   results.json          everything merged, one record a cell; written whenever a run ends
 //
-// Nothing is ever rewritten in place, and every shard reads what all others have written, so that
-// any number of processes may share a directory without locks.
+//   worker.log            what workers printed
+//
+// Nothing is ever rewritten in place, a file of lines has one writer, and every shard reads what
+// all others have written: any number of processes may share a directory, over NFS too.
 #pragma once
 
 #include <filesystem>
@@ -33,22 +35,30 @@ Records read_records(const std::filesystem::path& directory);
 json merge_results(const std::vector<std::filesystem::path>& directories,
                    std::vector<std::string>& warnings);
 
+/// Writes results.json of what several directories hold into `output`, and where that is none of
+/// them the records too (cells.merged.jsonl, environments, plans), so that a run can go on there.
+/// Returns the results. Trained models are not copied.
+json merge_directories(const std::vector<std::filesystem::path>& directories,
+                       const std::filesystem::path& output, std::vector<std::string>& warnings);
+
 /// A file of JSON lines that is only appended to. Each line is synced to disk before append
 /// returns; a line that could not be written whole is taken back.
 class JsonLines {
  public:
-  explicit JsonLines(std::filesystem::path path) : path_(std::move(path)) {}
+  /// Creates the file, or cuts off a torn tail. Throws InputError where another process writes it
+  /// (as far as the file system can tell).
+  explicit JsonLines(std::filesystem::path path);
   ~JsonLines();
   JsonLines(const JsonLines&) = delete;
   JsonLines& operator=(const JsonLines&) = delete;
 
-  /// Creates the file with the first line. A torn tail is cut off first.
   void append(const json& line);
 
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  void open();
+  void mend();
+
   std::filesystem::path path_;
   int descriptor_ = -1;
 };
@@ -56,8 +66,9 @@ class JsonLines {
 /// What one process writes.
 class Store {
  public:
-  /// Creates the directory. Throws InputError where it cannot be written.
-  Store(std::filesystem::path directory, Shard shard);
+  /// Creates the directory; `fresh` sets aside what earlier runs wrote there, in DIR/before-TIME.
+  /// Throws InputError where it cannot be written.
+  Store(std::filesystem::path directory, Shard shard, bool fresh = false);
 
   const std::filesystem::path& directory() const { return directory_; }
   void append(const json& record) { cells_.append(record); }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// An experiment whose cells behave as an axis says: linked with the objects of lavo-bench it makes
-// lavo-bench-faulty, the product with failures to order.
+#include "tests/support/faulty_experiment.h"
+
 #include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "experiments/registry.h"
@@ -59,12 +60,14 @@ class Faulty final : public Experiment {
 
   Outcome run(const Case& cell) const override {
     const auto axes = read_options<FaultyAxes>("faulty", cell.axes, "axis");
+    if (faulty_hook()) faulty_hook()(cell);
     cell.progress("sleeping");
     sleep(axes.seconds);
-    fail_as(axes);
+    fail_as(axes, cell);
     Outcome outcome;
-    // A hash of what the cell is: the same wherever and whenever it runs.
-    const auto value = static_cast<double>(axes.length * 1000 + axes.seed);
+    // Depends on the cell alone: the same wherever and whenever it runs.
+    auto value = static_cast<double>(axes.length * 1000 + axes.seed);
+    if (axes.behaviour == "nan") value = std::nan("");
     outcome.metrics["score"] = {.value = value, .unit = "1", .better = "higher", .kind = "seeded"};
     outcome.metrics["time"] = {.value = 1.0 + cell.block,
                                .unit = "ms",
@@ -76,18 +79,32 @@ class Faulty final : public Experiment {
   }
 
  private:
-  static void fail_as(const FaultyAxes& axes) {
+  static void fail_as(const FaultyAxes& axes, const Case& cell) {
     const std::string& how = axes.behaviour;
-    if (how == "ok" || how == "meaningless" || how == "refused") return;
+    if (how == "ok" || how == "meaningless" || how == "refused" || how == "nan") return;
     if (how == "out_of_memory") throw std::bad_alloc();
     if (how == "allocate") torch::empty({int64_t{1} << 50});
     if (how == "hang") sleep(1e6);
-    if (how == "hang_with_child" && ::fork() >= 0) sleep(1e6);
+    if (how == "hang_with_child") {
+      const pid_t child = ::fork();
+      if (child > 0) std::ofstream(cell.directory / "child.pid") << child;
+      sleep(1e6);
+    }
+    if (how == "crash_once") {
+      const auto mark = cell.directory / fmt::format("mark-{}", axes.seed);
+      if (std::filesystem::exists(mark)) return;
+      std::ofstream(mark) << "seen";
+      ::raise(SIGSEGV);
+    }
     if (how == "segfault") ::raise(SIGSEGV);
     if (how == "abort") std::abort();
     if (how == "exit") std::_Exit(3);
     if (how == "killed") ::raise(SIGKILL);
-    if (how == "nan") {
+    if (how == "touch_memory") {  // past what the system lets the process have
+      std::vector<std::vector<char>> held;
+      for (;;) held.emplace_back(size_t{64} << 20, 'x');
+    }
+    if (how == "step_nan") {
       throw CellFailure("not_finite", "step 7: the loss is nan");
     }
     if (how == "wrong") throw CellFailure("wrong", "row 3: error 0.5, allowed 1e-5");
@@ -101,6 +118,15 @@ class Faulty final : public Experiment {
     fail<OptionError>("faulty: unknown behaviour '{}'", how);
   }
 };
+
+}  // namespace
+
+std::function<void(const Case&)>& faulty_hook() {
+  static std::function<void(const Case&)> hook;
+  return hook;
+}
+
+namespace {
 
 const bool added = [] {
   add_experiment(std::make_unique<Faulty>());

@@ -2,6 +2,8 @@
 // The real program, run as a user runs it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -15,6 +17,10 @@ struct Finished {
 
 /// Runs `lavo-bench` with these arguments, no shell in between.
 Finished run_program(const std::vector<std::string>& arguments);
+
+/// The same program with the experiment of faulty_experiment.cpp, whose cells end as they are told.
+Finished run_faulty(const std::vector<std::string>& arguments);
+std::string faulty_program();
 
 /// One line on stderr that begins with the program's name, nothing on stdout: how every refusal
 /// looks.
@@ -31,7 +37,27 @@ class TemporaryDirectory {
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
   std::string file(const std::string& name) const { return path / name; }
+  /// Writes a file and returns its path.
+  std::string write(const std::string& name, const std::string& content) const;
   const std::filesystem::path path;
+};
+
+/// A program that goes on while the test does.
+class RunningProgram {
+ public:
+  RunningProgram(const std::string& program, const std::vector<std::string>& arguments);
+  /// Kills it where nobody waited.
+  ~RunningProgram();
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+
+  void signal(int number) const;
+  std::string output_so_far() const;
+  Finished wait();
+
+ private:
+  TemporaryDirectory directory_;
+  pid_t child_ = -1;
 };
 
 }  // namespace lavo

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/cli/command.h"
+#include "experiments/harness/store.h"
+#include "lavo/core/check.h"
+#include "lavo/core/files.h"
+
+namespace lavo {
+
+void add_merge(CLI::App& program, int& exit_code) {
+  auto* command = program.add_subcommand(
+      "merge", "Writes results.json of one directory, or of several into another");
+  auto directories = std::make_shared<std::vector<std::filesystem::path>>();
+  auto output = std::make_shared<std::filesystem::path>();
+  command->add_option("DIR", *directories, "Directories of runs")->required();
+  command->add_option("-o,--output", *output,
+                      "Directory to merge into; needed when there are several");
+  command->callback([=, &exit_code] {
+    if (output->empty()) {
+      require<InputError>(directories->size() == 1, "merge: several directories need -o OUT");
+      *output = directories->front();
+    }
+    std::vector<std::string> warnings;
+    const json results = merge_directories(*directories, *output, warnings);
+    for (const std::string& warning : warnings) fmt::print(stderr, "{}\n", warning);
+    fmt::print("{}: {} cells\n", (*output / "results.json").string(), results["cells"].size());
+    exit_code = kSuccess;
+  });
+}
+
+}  // namespace lavo
