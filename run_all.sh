@@ -125,7 +125,7 @@ install_packages() {
 named_libtorch() { # whether one of the folders of CMAKE_PREFIX_PATH is a LibTorch
   local folder home
   while read -r folder; do
-    for home in "$folder" "$folder/../.." "$folder/torch"; do
+    for home in "$folder" "$folder"/{torch,../..,../../..}; do
       if [[ -e $home/lib/libtorch_cpu.so ]]; then return 0; fi
     done
   done < <(tr ';:' '\n' <<<"$CMAKE_PREFIX_PATH")
