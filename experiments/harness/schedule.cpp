@@ -40,9 +40,12 @@ std::vector<Task> make_schedule(const std::vector<Cell>& cells) {
     sort_rows(cells, order);
     for (const size_t cell : order) tasks.push_back({cell, round});
   }
+  std::vector<size_t> others;
   for (size_t i = 0; i < cells.size(); ++i) {
-    if (cells[i].blocks <= 1) tasks.push_back({i, 0});
+    if (cells[i].blocks <= 1) others.push_back(i);
   }
+  sort_rows(cells, others);
+  for (const size_t cell : others) tasks.push_back({cell, 0});
   return tasks;
 }
 

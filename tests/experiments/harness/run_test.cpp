@@ -152,7 +152,8 @@ TEST_CASE("any division into shards with any interruptions gives the same result
     }
     faulty_hook() = nullptr;
     std::map<std::string, json> merged;
-    for (const json& record : setup.results()["cells"]) merged[record["id"]] = record;
+    const json results = setup.results();
+    for (const json& record : results["cells"]) merged[record["id"]] = record;
     CHECK(lasting(merged) == expected);
   }
 }
