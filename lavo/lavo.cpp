@@ -173,9 +173,17 @@ Tensor Lavo::combine(const Tensor& global, const Tensor& local) const {
   return plus(times(local, mix), times(global, 1 - mix));
 }
 
+int64_t Lavo::tile_tokens(const Shape& s) const {
+  // A tile's widest temporary stays in cache; the operators' own cost is spread over its tokens.
+  const double token_bytes =
+      4.0 * static_cast<double>(s.B * s.H) * static_cast<double>(std::max(options_.bases, s.D));
+  const bool aligned = options_.dissect && options_.window <= kWidestAlignedWindow;
+  return tile_length(token_bytes, aligned ? options_.window : 1);
+}
+
 Tensor Lavo::attend(const Inputs& in, State* state) {
   const bool local = has_local(in), global = has_global(in);
-  const int64_t T = in.query.size(2), W = options_.window;
+  const int64_t T = in.query.size(2);
   const int64_t first = state ? state->position : 0;
   LavoState own(options_.row_decays());
   LavoState& carried = state ? static_cast<LavoState&>(*state) : own;
@@ -186,9 +194,7 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   std::optional<GlobalPart> memory;
   if (global) memory.emplace(in, bases(in), *options_.memory, carried);
 
-  const double token_bytes = 4.0 * static_cast<double>(in.query.size(0) * in.query.size(1)) *
-                             static_cast<double>(4 * options_.bases + 3 * in.query.size(3));
-  const int64_t tile = tile_length(token_bytes, local && W <= kWidestAlignedWindow ? W : 1);
+  const int64_t tile = tile_tokens(in.shape());
   Pieces outputs(T);
   for (int64_t t = 0; t < T;) {
     const int64_t length = std::min(tile - (first + t) % tile, T - t);
@@ -220,11 +226,11 @@ Cost Lavo::cost(const Shape& s, bool causal) const {
           ? 0
           : static_cast<double>(std::min(s.S, (options_.look_back + 1) * options_.window));
   const double projections = 2 + (causal && self ? (two ? 2 : 1) : 0);
-  const double tile = 4096 * static_cast<double>(s.B * s.H);
+  const double tile_tokens_BHT = std::min(tokens, static_cast<double>(s.B * s.H * tile_tokens(s)));
   return {.flop = tokens * (2 * projections * R * D + 4 * span * D),
           .bytes = element * static_cast<double>(s.B * s.H) *
                    (2 * static_cast<double>(s.T) + 2 * static_cast<double>(s.S)) * D,
-          .memory_bytes = element * (tokens * D + std::min(tokens, tile) * (4 * R + 3 * D)),
+          .memory_bytes = element * (tokens * D + tile_tokens_BHT * (4 * R + 3 * D)),
           .state_bytes =
               static_cast<double>(s.B * s.H) * (8 * R * (two ? 2 : 1) + 2 * element * span * D)};
 }

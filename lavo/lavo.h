@@ -69,6 +69,7 @@ class Lavo final : public Mechanism {
   bool has_global(const Inputs& in) const;
   Windows windows(bool causal) const { return {options_.window, options_.look_back, causal}; }
   LavoBases bases(const Inputs& in) const;
+  int64_t tile_tokens(const Shape& shape) const;
   Tensor combine(const Tensor& global, const Tensor& local) const;
 
   Options options_;
