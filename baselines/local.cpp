@@ -38,11 +38,13 @@ Cost Local::cost(const Shape& s, bool) const {
   const double tokens = static_cast<double>(s.B * s.H * s.T);
   const double span =
       static_cast<double>(std::min(s.S, (options_.look_back + 1) * options_.window));
-  const double widths = static_cast<double>(s.D + s.E), element = 4;
+  const double widths = static_cast<double>(s.D + s.E);
+  const double logits = s.compute_bytes() * tokens * span;
   return {.flop = 2 * tokens * span * widths,
-          .bytes = 2 * element * tokens * widths,
-          .memory_bytes = element * tokens * (2 * span + 2 * widths),
-          .state_bytes = element * static_cast<double>(s.B * s.H) * span * widths};
+          .bytes = s.traffic_bytes(),
+          .memory_bytes = s.output_bytes() + 2 * logits,
+          .backward_memory_bytes = s.output_bytes() + s.input_bytes() + 3 * logits,
+          .state_bytes = static_cast<double>(s.element_bytes * s.B * s.H) * span * widths};
 }
 
 }  // namespace lavo

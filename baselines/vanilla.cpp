@@ -13,12 +13,6 @@ constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
 double scale_of(const Tensor& query) { return 1 / std::sqrt(static_cast<double>(query.size(3))); }
 
-/// Bytes that any softmax attention must move.
-double traffic(const Shape& s, double element) {
-  return element * static_cast<double>(s.B * s.H) *
-         static_cast<double>(s.T * s.D + s.S * (s.D + s.E) + s.T * s.E);
-}
-
 double pairs(const Shape& s, bool causal) {
   const double all =
       static_cast<double>(s.B * s.H) * static_cast<double>(s.T) * static_cast<double>(s.S);
@@ -84,13 +78,14 @@ Tensor VanillaBase::attend_rows(const Inputs& in, const std::vector<int64_t>& ro
 }
 
 Cost Vanilla::cost(const Shape& s, bool causal) const {
-  const double element = 4;
-  return {
-      .flop = 2 * pairs(s, causal) * static_cast<double>(s.D + s.E),
-      .bytes = traffic(s, element),
-      .memory_bytes = element * static_cast<double>(s.B * s.H * s.T) * static_cast<double>(s.E + 1),
-      .state_bytes =
-          element * static_cast<double>(s.B * s.H * s.S) * static_cast<double>(s.D + s.E)};
+  // LibTorch's fused kernel keeps a logarithm a query; unequal widths take its explicit form.
+  const double output = s.output_bytes() + 4 * static_cast<double>(s.B * s.H * s.T);
+  const double matrix = s.D == s.E ? 0 : 2 * s.compute_bytes() * pairs(s, false);
+  return {.flop = 2 * pairs(s, causal) * static_cast<double>(s.D + s.E),
+          .bytes = s.traffic_bytes(),
+          .memory_bytes = output + matrix,
+          .backward_memory_bytes = output + s.input_bytes() + 1.5 * matrix,
+          .state_bytes = s.input_bytes() - s.query_bytes()};
 }
 
 Tensor Vanilla::softmax_attention(const Tensor& query, const Tensor& key, const Tensor& value,
@@ -100,14 +95,12 @@ Tensor Vanilla::softmax_attention(const Tensor& query, const Tensor& key, const 
 }
 
 Cost VanillaMath::cost(const Shape& s, bool causal) const {
-  const double element = 4;
-  const double matrix = element * pairs(s, false);
-  return {
-      .flop = 2 * pairs(s, false) * static_cast<double>(s.D + s.E),
-      .bytes = traffic(s, element),
-      .memory_bytes = (causal ? 2.25 : 2) * matrix,  // logits and weights; the triangle in bytes
-      .state_bytes =
-          element * static_cast<double>(s.B * s.H * s.S) * static_cast<double>(s.D + s.E)};
+  const double matrix = s.compute_bytes() * pairs(s, false);  // logits; weights; their gradients
+  return {.flop = 2 * pairs(s, false) * static_cast<double>(s.D + s.E),
+          .bytes = s.traffic_bytes(),
+          .memory_bytes = 2 * matrix + (causal ? static_cast<double>(s.T * s.S) : 0),
+          .backward_memory_bytes = 3 * matrix,
+          .state_bytes = s.input_bytes() - s.query_bytes()};
 }
 
 Tensor VanillaMath::softmax_attention(const Tensor& query, const Tensor& key, const Tensor& value,

@@ -3,7 +3,11 @@
 
 #include <algorithm>
 
+#include "baselines/cosformer.h"
+#include "baselines/linear.h"
 #include "baselines/local.h"
+#include "baselines/nystromformer.h"
+#include "baselines/performer.h"
 #include "baselines/vanilla.h"
 #include "experiments/efficiency.h"
 #include "lavo/core/check.h"
@@ -13,10 +17,16 @@ namespace lavo {
 
 const std::vector<Entry>& mechanisms() {
   static const std::vector<Entry> table = {
+      // clang-format off: a line for each
       row<Vanilla>(),
       row<VanillaMath>(),
       row<Lavo>(),
+      row<Linear>(),
+      row<Performer>(),
+      row<Cosformer>(),
+      row<Nystromformer>(),
       row<Local>(),
+      // clang-format on
   };
   return table;
 }

@@ -49,7 +49,13 @@ const char* pattern_text(Pattern pattern) {
 }
 
 Shape Inputs::shape() const {
-  return {query.size(0), query.size(1), query.size(2), key.size(2), query.size(3), value.size(3)};
+  return {.B = query.size(0),
+          .H = query.size(1),
+          .T = query.size(2),
+          .S = key.size(2),
+          .D = query.size(3),
+          .E = value.size(3),
+          .element_bytes = static_cast<int64_t>(query.element_size())};
 }
 
 Pattern Inputs::pattern() const {
@@ -142,10 +148,13 @@ torch::ScalarType compute_type(torch::ScalarType type) {
   return type == torch::kFloat16 || type == torch::kBFloat16 ? torch::kFloat32 : type;
 }
 
-int64_t tile_length(double bytes_per_token, int64_t multiple_of) {
-  constexpr double kCacheBytes = 1 << 20;  // half of a common core's second-level cache
+int64_t tile_length(double bytes_per_token, int64_t multiple_of, torch::Device device) {
+  // Half of a common core's second-level cache; of a data-centre GPU's.
+  const double cache_bytes = device.is_cpu() ? 1 << 20 : 24 << 20;
+  const int64_t longest = device.is_cpu() ? 4096 : 65536;
   int64_t tile = 64;
-  while (tile < 4096 && static_cast<double>(2 * tile) * bytes_per_token <= kCacheBytes) tile *= 2;
+  while (tile < longest && static_cast<double>(2 * tile) * bytes_per_token <= cache_bytes)
+    tile *= 2;
   return (tile + multiple_of - 1) / multiple_of * multiple_of;
 }
 

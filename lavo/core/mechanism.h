@@ -24,6 +24,17 @@ using torch::Tensor;
 
 struct Shape {
   int64_t B = 1, H = 1, T = 1, S = 1, D = 1, E = 1;
+  int64_t element_bytes = 4;  ///< of one number of the inputs; only costs depend on it
+
+  double compute_bytes() const {
+    return static_cast<double>(element_bytes < 4 ? 4 : element_bytes);
+  }
+  double query_bytes() const { return static_cast<double>(element_bytes * B * H * T * D); }
+  double input_bytes() const {
+    return query_bytes() + static_cast<double>(element_bytes * B * H * S * (D + E));
+  }
+  double output_bytes() const { return static_cast<double>(element_bytes * B * H * T * E); }
+  double traffic_bytes() const { return input_bytes() + output_bytes(); }
 };
 
 /// The patterns of the CAB benchmark. Causal self: output t depends on inputs <= t. Causal cross:
@@ -75,8 +86,10 @@ struct State {
 struct Cost {
   double flop = 0;          ///< multiply and add count as two
   double bytes = 0;         ///< unavoidable traffic: inputs read once, outputs written once
-  double memory_bytes = 0;  ///< predicted peak above inputs
-  double state_bytes = 0;   ///< streaming state after S tokens; 0 without one
+  double memory_bytes = 0;  ///< predicted peak above inputs, without gradients
+  double backward_memory_bytes =
+      0;                   ///< the same for forward and backward, above inputs and grad_output
+  double state_bytes = 0;  ///< streaming state after S tokens; 0 without one
 };
 
 /// Where a mechanism is used: what sizes its parameters, and what its unset options are resolved
@@ -141,9 +154,11 @@ class Mechanism : public torch::nn::Module {
 torch::ScalarType compute_type(torch::ScalarType type);
 inline Tensor to_compute(const Tensor& x) { return x.to(compute_type(x.scalar_type())); }
 
-/// How many tokens of `bytes_per_token` make a tile that stays in cache: a power of two, 64 ...
-/// 4096 tokens, at least `multiple_of` and a multiple of it.
-int64_t tile_length(double bytes_per_token, int64_t multiple_of = 1);
+/// How many tokens of `bytes_per_token` make a tile that stays in cache: a power of two from 64 to
+/// 4096 tokens (on a GPU, which wants fewer and larger calls, to 65536), at least `multiple_of` and
+/// a multiple of it.
+int64_t tile_length(double bytes_per_token, int64_t multiple_of = 1,
+                    torch::Device device = torch::kCPU);
 
 /// Collects pieces [.., t, E] along the length: written into one tensor, or concatenated when
 /// gradients are wanted.

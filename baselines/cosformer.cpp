@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "baselines/cosformer.h"
+
+#include <algorithm>
+#include <numbers>
+
+#include "baselines/feature_maps.h"
+#include "baselines/weight_rows.h"
+#include "lavo/core/check.h"
+
+namespace lavo {
+namespace {
+
+constexpr int64_t kChunk = 64;
+constexpr double kSmallestNormaliser = 1e-6;
+
+}  // namespace
+
+void CosformerOptions::resolve(const Setting& setting) {
+  const int64_t longest = std::max(setting.query_length, setting.key_length);
+  if (!max_length && !setting.causal && longest > 0) max_length = longest;
+}
+
+int64_t Cosformer::max_length(const Inputs& in) const {
+  return options_.max_length.value_or(std::max(in.query.size(2), in.key.size(2)));
+}
+
+std::unique_ptr<State> Cosformer::new_state() const {
+  require<OptionError>(
+      options_.max_length.has_value(),
+      "cosformer: streaming needs option 'max_length', the longest length reached");
+  return std::make_unique<FeatureState>();
+}
+
+void Cosformer::check(const Inputs& in, const State* state) const {
+  require<OptionError>(
+      !in.causal || options_.max_length.has_value(),
+      "cosformer: causal attention needs option 'max_length', the longest length reached: taken "
+      "from the current length it would change past outputs");
+  const int64_t longest =
+      (state ? state->position : 0) + std::max(in.query.size(2), in.key.size(2));
+  require<ShapeError>(longest <= max_length(in), "cosformer: {} tokens are more than max_length {}",
+                      longest, max_length(in));
+}
+
+Tensor Cosformer::attend(const Inputs& in, State* state) {
+  const int64_t longest = max_length(in);
+  const auto phi = [longest](const FeatureTile& tile) {
+    return cosine_features(tile.x_BHTD, tile.position, longest);
+  };
+  const FeatureAttention attention{
+      .features = 2 * in.query.size(3),
+      .chunk = kChunk,
+      .query = phi,
+      .key = [phi](const FeatureTile& tile, const Tensor&) { return KeyFeatures{phi(tile)}; },
+      .output = [](const Tensor& sum, const Tensor& count,
+                   const Tensor&) { return sum / count.clamp_min(kSmallestNormaliser); }};
+  return lavo::attend(attention, in, state);
+}
+
+Tensor Cosformer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
+  const Tensor t = torch::tensor(rows, torch::kFloat64).to(in.query.device()).unsqueeze(1);
+  const double step = std::numbers::pi / 2 / static_cast<double>(max_length(in));
+  const RowWeights weights = [&](const Tensor& query, const Tensor& key, int64_t first) {
+    const Tensor j = torch::arange(first, first + key.size(2), t.options());
+    return torch::matmul(query.clamp_min(0), key.clamp_min(0).transpose(2, 3)) *
+           ((t - j) * step).cos();
+  };
+  return weighted_rows(in, rows, weights,
+                       [](const Tensor& total) { return total.clamp_min(kSmallestNormaliser); });
+}
+
+Cost Cosformer::cost(const Shape& shape, bool causal) const {
+  return feature_cost(shape, causal, 2 * shape.D, kChunk, 3 * static_cast<double>(shape.D));
+}
+
+}  // namespace lavo

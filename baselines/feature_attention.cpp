@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "baselines/feature_attention.h"
+
+#include <algorithm>
+
+#include "baselines/causal_sum.h"
+#include "lavo/core/tile_scan.h"
+
+namespace lavo {
+namespace {
+
+/// [v, 1]; both are zero where the key is padded.
+Tensor with_ones(const Tensor& value, const Tensor& mask_BT) {
+  const int64_t B = value.size(0), H = value.size(1), T = value.size(2);
+  const auto options = value.options().dtype(compute_type(value.scalar_type()));
+  const Tensor ones =
+      mask_BT.defined() ? mask_BT.to(options).view({B, 1, T, 1}) : torch::ones({1}, options);
+  return torch::cat({to_compute(value), ones.expand({B, H, T, 1})}, 3);
+}
+
+/// One call: the steps that tiles go through.
+class Call {
+ public:
+  Call(const FeatureAttention& attention, const Inputs& in, int64_t position)
+      : attention_(attention),
+        mask_BS_(in.key_mask),
+        position_(position),
+        type_(in.query.scalar_type()) {}
+
+  /// The next tokens of a causal sequence.
+  Tensor next(const Tensor& query, const Tensor& key, const Tensor& value, int64_t first,
+              std::vector<Tensor>& state) const {
+    CausalSum carried{state[0], attention_.has_levels ? state[1] : Tensor()};
+    const FeatureTile keys = key_tile(key, first);
+    const Tensor phi = query_features(query, first);
+    const auto [key_phi, level] = attention_.key(keys, carried.level_BH1);
+    const Tensor sums =
+        causal_sum(phi, key_phi, with_ones(value, keys.mask_BT), level, attention_.chunk, carried);
+    state[0] = carried.sum_BHME;
+    if (attention_.has_levels) state[1] = carried.level_BH1;
+    return output(sums, phi);
+  }
+
+  /// Adds keys to the sums over all of them.
+  void add(const Tensor& key, const Tensor& value, int64_t first,
+           std::vector<Tensor>& state) const {
+    const FeatureTile keys = key_tile(key, first);
+    const Tensor phi = attention_.key(keys, {}).phi_BHTM;
+    state[0] = state[0] + torch::matmul(phi.transpose(2, 3), with_ones(value, keys.mask_BT));
+  }
+
+  /// Reads the sums over all keys.
+  Tensor read(const Tensor& query, int64_t first, const std::vector<Tensor>& state) const {
+    const Tensor phi = query_features(query, first);
+    return output(torch::matmul(phi, state[0]), phi);
+  }
+
+ private:
+  Tensor query_features(const Tensor& query, int64_t first) const {
+    return attention_.query({to_compute(query), {}, position_ + first});
+  }
+  FeatureTile key_tile(const Tensor& key, int64_t first) const {
+    return {to_compute(key), mask_BS_.defined() ? mask_BS_.narrow(1, first, key.size(2)) : Tensor(),
+            position_ + first};
+  }
+  Tensor output(const Tensor& sums, const Tensor& phi) const {
+    const int64_t E = sums.size(3) - 1;
+    return attention_.output(sums.narrow(3, 0, E), sums.narrow(3, E, 1), phi).to(type_);
+  }
+
+  FeatureAttention attention_;
+  Tensor mask_BS_;
+  int64_t position_;
+  torch::ScalarType type_;
+};
+
+std::vector<Tensor> empty_state(const FeatureAttention& attention, const Inputs& in) {
+  const Shape s = in.shape();
+  const auto options = in.query.options().dtype(compute_type(in.query.scalar_type()));
+  std::vector<Tensor> state = {torch::zeros({s.B, s.H, attention.features, s.E + 1}, options)};
+  if (attention.has_levels) state.push_back(torch::full({s.B, s.H, 1}, kNoLevel, options));
+  return state;
+}
+
+}  // namespace
+
+Tensor attend(const FeatureAttention& attention, const Inputs& in, State* state) {
+  auto* stream = static_cast<FeatureState*>(state);
+  const Call call(attention, in, stream ? stream->position : 0);
+  const int64_t tile =
+      feature_tile_length(in.shape(), attention.features, attention.chunk, in.query.device());
+  std::vector<Tensor> sums =
+      stream && !stream->held.empty() ? stream->held : empty_state(attention, in);
+  if (in.pattern() != Pattern::kCausalSelf) {
+    const TileStep add = [call](const auto& tiles, int64_t first, auto& held) {
+      call.add(tiles[0], tiles[1], first, held);
+      return Tensor();
+    };
+    const TileStep read = [call](const auto& tiles, int64_t first, auto& held) {
+      return call.read(tiles[0], first, held);
+    };
+    scan_tiles(add, {in.key, in.value}, sums, {tile});
+    return scan_tiles(read, {in.query}, sums, {tile});
+  }
+  const TileStep next = [call](const auto& tiles, int64_t first, auto& held) {
+    return call.next(tiles[0], tiles[1], tiles[2], first, held);
+  };
+  Tensor output = scan_tiles(next, {in.query, in.key, in.value}, sums, {tile, attention.chunk});
+  if (stream) {
+    for (Tensor& x : sums) x = x.detach();
+    stream->held = sums;
+  }
+  return output;
+}
+
+int64_t feature_tile_length(const Shape& s, int64_t features, int64_t chunk, torch::Device device) {
+  return tile_length(s.compute_bytes() * static_cast<double>(s.B * s.H * (2 * features + s.E)),
+                     chunk, device);
+}
+
+Cost feature_cost(const Shape& s, bool causal, int64_t features, int64_t chunk,
+                  double feature_flop) {
+  const double heads = static_cast<double>(s.B * s.H), T = static_cast<double>(s.T),
+               S = static_cast<double>(s.S), M = static_cast<double>(features),
+               E = static_cast<double>(s.E + 1);
+  const bool in_chunks = causal && s.T == s.S;
+  const double C = in_chunks ? static_cast<double>(std::min(chunk, s.T)) : 0;
+  const double state = s.compute_bytes() * heads * M * E;
+  const double tile =
+      static_cast<double>(std::min(std::max(s.T, s.S), feature_tile_length(s, features, chunk)));
+  // In a tile: features and what they are made of, values, sums, scores, and the sums in front of
+  // its chunks; the backward pass holds all of them and their gradients.
+  const double tile_floats = in_chunks ? 3 * M + 3 * E + C + 2 * M * E / C : 2 * M + 2 * E;
+  const double tile_bytes = s.compute_bytes() * heads * tile * tile_floats;
+  const double tiles = in_chunks ? std::ceil(T / tile) : 1;
+  return {.flop = heads * (2 * (T + S) * M * E + T * C * 2 * (M + E) + (T + S) * feature_flop),
+          .bytes = s.traffic_bytes(),
+          .memory_bytes = s.output_bytes() + state + tile_bytes,
+          .backward_memory_bytes =
+              s.output_bytes() + s.input_bytes() + (tiles + 2) * state + 3 * tile_bytes,
+          .state_bytes = state};
+}
+
+}  // namespace lavo

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "baselines/linear.h"
+
+#include "baselines/feature_maps.h"
+#include "baselines/weight_rows.h"
+
+namespace lavo {
+namespace {
+
+constexpr int64_t kChunk = 64;
+
+}  // namespace
+
+Tensor Linear::attend(const Inputs& in, State* state) {
+  const FeatureAttention attention{
+      .features = in.query.size(3),
+      .chunk = kChunk,
+      .query = [](const FeatureTile& tile) { return elu_plus_one(tile.x_BHTD); },
+      .key = [](const FeatureTile& tile,
+                const Tensor&) { return KeyFeatures{elu_plus_one(tile.x_BHTD)}; },
+      .output = [epsilon = options_.epsilon](const Tensor& sum, const Tensor& count,
+                                             const Tensor&) { return sum / (count + epsilon); }};
+  return lavo::attend(attention, in, state);
+}
+
+Tensor Linear::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
+  const auto phi = [](const Tensor& x) { return torch::where(x > 0, x + 1, x.exp()); };
+  const RowWeights weights = [&](const Tensor& query, const Tensor& key, int64_t) {
+    return torch::matmul(phi(query), phi(key).transpose(2, 3));
+  };
+  return weighted_rows(in, rows, weights,
+                       [&](const Tensor& total) { return total + options_.epsilon; });
+}
+
+Cost Linear::cost(const Shape& shape, bool causal) const {
+  return feature_cost(shape, causal, shape.D, kChunk, 2 * static_cast<double>(shape.D));
+}
+
+}  // namespace lavo

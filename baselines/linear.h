@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "baselines/feature_attention.h"
+
+namespace lavo {
+
+struct LinearOptions {
+  double epsilon = 1e-6;
+
+  void visit(OptionVisitor& v) {
+    v.number("epsilon", epsilon, above(0), "added to the normaliser");
+  }
+  void validate() const {}
+  void resolve(const Setting&) {}
+};
+
+/// Linear attention: a positive feature map in place of the softmax.
+///
+///   phi(x) = elu(x) + 1, elementwise
+///   o_t = sum_j (phi(q_t) . phi(k_j)) v_j / (sum_j phi(q_t) . phi(k_j) + epsilon)
+///
+/// over all keys; causal: over j <= t. There is no 1 / sqrt(D). O(T D E) time; state: the sums of
+/// phi(k_j) v_j^T and of phi(k_j), D (E + 1) numbers for each head.
+/// Source: Katharopoulos et al. 2020, arXiv:2006.16236.
+/// Differs from it: sums are kept in float32 or wider, and causal sums are taken in chunks.
+class Linear final : public Mechanism {
+ public:
+  using Options = LinearOptions;
+  static constexpr auto kName = "linear";
+  static constexpr auto kTitle = "linear transformer";
+  static constexpr auto kCitation = "Katharopoulos et al. 2020, arXiv:2006.16236";
+  static constexpr bool kEqualWidths = false;
+  static constexpr bool kHasState = true;
+  static constexpr bool kFused = false;
+  static Patterns supported() { return {}; }
+
+  Linear(const Options& options, const Setting&, at::Generator&) : options_(options) {}
+  std::string kind() const override { return kName; }
+  Patterns patterns() const override { return supported(); }
+  std::unique_ptr<State> new_state() const override { return std::make_unique<FeatureState>(); }
+  Cost cost(const Shape& shape, bool causal) const override;
+
+ protected:
+  Tensor attend(const Inputs& in, State* state) override;
+  Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
+
+ private:
+  Options options_;
+};
+
+}  // namespace lavo

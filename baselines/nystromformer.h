@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "lavo/core/mechanism.h"
+
+namespace lavo {
+
+enum class PinvInit { kExact, kOriginal };
+
+struct NystromformerOptions {
+  int64_t landmarks = 64;
+  int64_t iterations = 6;
+  PinvInit pinv_init = PinvInit::kExact;
+  int64_t conv_kernel = 0;
+
+  void visit(OptionVisitor& v) {
+    v.integer("landmarks", landmarks, between(1, 65536), "L, segments of queries and of keys");
+    v.integer("iterations", iterations, between(1, 64), "of the pseudoinverse");
+    v.choice("pinv_init", pinv_init, {"exact", "original"},
+             "scale of the first iterate: for each batch entry and head, or one for all "
+             "(published; couples batch entries)");
+    v.integer("conv_kernel", conv_kernel, between(0, 65535),
+              "taps of a convolution of the values added to the output; odd, 0 = none");
+  }
+  void validate() const;
+  void resolve(const Setting&) {}
+};
+
+/// Nystromformer: softmax attention through landmarks, the means of L consecutive segments.
+///
+///   A1 = softmax(q kl^T / sqrt(D))    A2 = softmax(ql kl^T / sqrt(D))    A3 = softmax(ql k^T /
+///   sqrt(D)) o = A1 (Z (A3 v)),  Z ~ pinv(A2):  Z0 = A2^T / max column sum, Z <- 1/4 Z (13 I - A2
+///   Z (15 I - A2 Z (7 I - A2 Z)))
+///
+/// Of n tokens the first L - n % L segments hold floor(n / L), the others one more. With no more
+/// queries or keys than landmarks it is softmax attention. Under padding the segments divide the
+/// real tokens, in self attention of the queries too; they are what is counted.
+/// Not causal in any way: a landmark mixes later tokens. No streaming state. Parameter conv_weight
+/// (H, 1, conv_kernel, 1), self attention only. O(T L (D + E) + L^3) time, O(T) memory.
+/// Source: Xiong et al. 2021, arXiv:2102.03902.
+/// Differs from it: A1 (Z (A3 v)) is never T x L times L x L; the L x L part is in float64, because
+/// in 32 bits the iteration amplifies its own rounding where A2 is nearly singular.
+class Nystromformer final : public Mechanism {
+ public:
+  using Options = NystromformerOptions;
+  static constexpr auto kName = "nystromformer";
+  static constexpr auto kTitle = "Nystromformer";
+  static constexpr auto kCitation = "Xiong et al. 2021, arXiv:2102.03902";
+  static constexpr bool kEqualWidths = false;
+  static constexpr bool kHasState = false;
+  static constexpr bool kFused = false;
+  static Patterns supported();
+
+  Nystromformer(const Options& options, const Setting& setting, at::Generator& generator);
+  std::string kind() const override { return kName; }
+  Patterns patterns() const override { return supported(); }
+  std::unique_ptr<State> new_state() const override;
+  Cost cost(const Shape& shape, bool causal) const override;
+
+ protected:
+  Tensor attend(const Inputs& in, State* state) override;
+  Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
+  void check(const Inputs& in, const State* state) const override;
+
+ private:
+  Options options_;
+  Tensor conv_weight_;
+};
+
+/// Z after `iterations` steps, as above. A (B,H,L,L), rows summing to 1 -> the same shape.
+Tensor iterative_pinv(const Tensor& a_BHLL, int64_t iterations, PinvInit init);
+
+}  // namespace lavo
