@@ -30,7 +30,7 @@ class Call {
   /// The next tokens of a causal sequence.
   Tensor next(const Tensor& query, const Tensor& key, const Tensor& value, int64_t first,
               std::vector<Tensor>& state) const {
-    CausalSum carried{state[0], attention_.has_levels ? state[1] : Tensor()};
+    CausalSum carried{state[0], attention_.has_levels ? state[1].detach() : Tensor()};
     const FeatureTile keys = key_tile(key, first);
     const Tensor phi = query_features(query, first);
     const auto [key_phi, level] = attention_.key(keys, carried.level_BH1);

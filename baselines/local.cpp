@@ -19,10 +19,7 @@ Local::Local(const Options& options, const Setting& setting, at::Generator&) : o
 }
 
 Tensor Local::attend(const Inputs& in, State* state) {
-  if (!state) {
-    return window_attention(in.query, 0, {in.key, in.value, in.key_mask}, relative_bias_,
-                            windows(in.causal));
-  }
+  if (!state) return window_attention_tiles(in, relative_bias_, windows(in.causal));
   auto& cache = static_cast<KeyValueCache&>(*state);
   const WindowKeys keys = stream_keys(cache, in, cache.position);
   Tensor out = window_attention(in.query, cache.position, keys, relative_bias_, windows(true));

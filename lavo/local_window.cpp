@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "lavo/core/tile_scan.h"
+
 namespace lavo {
 namespace {
 
@@ -104,6 +106,16 @@ Tensor attend_blocks(const Tensor& query, int64_t first_query, const WindowKeys&
   return weighted_values(logits, hidden, v).flatten(2, 3);
 }
 
+/// The tokens before a tile and the tile itself; `past` becomes the last `reach` tokens of both: a
+/// view of the tile where that is enough, which costs no memory.
+Tensor join(Tensor& past, const Tensor& tile, int64_t reach) {
+  const Tensor joined = torch::cat({past, tile}, 2);
+  const int64_t kept = std::min(joined.size(2), reach);
+  const Tensor& source = tile.size(2) >= kept ? tile : joined;
+  past = source.narrow(2, source.size(2) - kept, kept);
+  return joined;
+}
+
 }  // namespace
 
 Tensor window_attention(const Tensor& query, int64_t first_query, const WindowKeys& keys,
@@ -130,6 +142,36 @@ Tensor window_attention(const Tensor& query, int64_t first_query, const WindowKe
     }
   }
   return pieces.result();
+}
+
+int64_t window_tile_length(const Shape& s, const Windows& windows, torch::Device device) {
+  const int64_t span = std::min(s.S, (windows.look_back + 1) * windows.window);
+  const double token_bytes =
+      s.compute_bytes() * static_cast<double>(s.B * s.H * (2 * span + s.D + s.E));
+  return tile_length(token_bytes, windows.window, device);
+}
+
+Tensor window_attention_tiles(const Inputs& in, const Tensor& bias, const Windows& windows) {
+  const bool has_past = windows.look_back > 0;
+  const int64_t reach = windows.look_back * windows.window;
+  const TileStep step = [=, mask = in.key_mask, type = in.query.scalar_type()](
+                            const std::vector<Tensor>& tiles, int64_t first,
+                            std::vector<Tensor>& state) {
+    WindowKeys keys{.key = tiles[1], .value = tiles[2], .mask = mask, .first = first};
+    if (has_past) {
+      keys.first -= state[0].size(2);
+      keys.key = join(state[0], tiles[1], reach);
+      keys.value = join(state[1], tiles[2], reach);
+    }
+    if (mask.defined()) keys.mask = mask.narrow(1, keys.first, keys.key.size(2));
+    return window_attention(tiles[0], first, keys, bias.defined() ? state.back() : bias, windows)
+        .to(type);
+  };
+  std::vector<Tensor> state;
+  if (has_past) state = {in.key.narrow(2, 0, 0), in.value.narrow(2, 0, 0)};
+  if (bias.defined()) state.push_back(bias);
+  return scan_tiles(step, {in.query, in.key, in.value}, state,
+                    {window_tile_length(in.shape(), windows, in.query.device()), windows.window});
 }
 
 Tensor window_attention_rows(const Inputs& in, const Tensor& bias, const Windows& windows,

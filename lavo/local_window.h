@@ -48,6 +48,15 @@ struct WindowKeys {
 Tensor window_attention(const Tensor& query, int64_t first_query, const WindowKeys& keys,
                         const Tensor& bias, const Windows& windows);
 
+/// window_attention of a whole sequence with itself, from position 0 on, in the type of the query:
+/// in tiles of whole blocks that the backward pass runs again, so that it needs the memory of one
+/// tile beyond the gradients. Padded keys and values are zero.
+Tensor window_attention_tiles(const Inputs& in, const Tensor& bias, const Windows& windows);
+
+/// Tokens in such a tile.
+int64_t window_tile_length(const Shape& shape, const Windows& windows,
+                           torch::Device device = torch::kCPU);
+
 /// The same for the named rows in float64, query by query. Shares no code with window_attention.
 Tensor window_attention_rows(const Inputs& in, const Tensor& bias, const Windows& windows,
                              const std::vector<int64_t>& rows);

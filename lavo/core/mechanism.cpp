@@ -115,13 +115,19 @@ void Mechanism::check_inputs(const Inputs& in, const State* state) const {
   check(in, state);
 }
 
+// Sums are kept in float32 or wider, also inside an autocast region: it would turn their matrix
+// products back into 16 bits.
+using WithoutAutocast = c10::impl::ExcludeDispatchKeyGuard;
+
 Tensor Mechanism::forward(const Inputs& in) {
   check_inputs(in, nullptr);
+  const WithoutAutocast guard(c10::autocast_dispatch_keyset);
   return attend(hide_padding(in), nullptr).to(in.query.scalar_type());
 }
 
 Tensor Mechanism::forward(const Inputs& in, State& state) {
   check_inputs(in, &state);
+  const WithoutAutocast guard(c10::autocast_dispatch_keyset);
   Tensor out = attend(hide_padding(in), &state).to(in.query.scalar_type());
   state.position += in.query.size(2);
   return out;

@@ -119,6 +119,8 @@ class ScanTiles : public torch::autograd::Function<ScanTiles> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     require<Error>(!torch::GradMode::is_enabled(),
                    "the tiled backward pass has no second derivative (create_graph = true)");
+    // The tiles are run again as in Mechanism::forward.
+    const c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
     const auto plan =
         c10::static_intrusive_pointer_cast<Plan>(context->saved_data["plan"].toCapsule());
     const variable_list saved = context->get_saved_variables();
