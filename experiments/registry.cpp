@@ -17,7 +17,8 @@ namespace lavo {
 
 const std::vector<Entry>& mechanisms() {
   static const std::vector<Entry> table = {
-      // clang-format off: a line for each
+      // A line for each.
+      // clang-format off
       row<Vanilla>(),
       row<VanillaMath>(),
       row<Lavo>(),
