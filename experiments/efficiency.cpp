@@ -9,6 +9,7 @@
 #include "experiments/harness/memory.h"
 #include "experiments/harness/peaks.h"
 #include "experiments/harness/statistics.h"
+#include "experiments/mechanism_axes.h"
 #include "experiments/workload.h"
 #include "lavo/core/check.h"
 #include "lavo/core/problem.h"
@@ -20,12 +21,6 @@ constexpr uint64_t kInputSeed = 1, kParameterSeed = 0, kRowSeed = 2, kWeightSeed
 constexpr int64_t kCheckedRows = 64;
 constexpr int64_t kGradientLength = 1024;  // the reference's graph grows with rows times length
 
-/// Threads of a new process, whatever an earlier cell of this one has set since.
-int64_t default_threads() {
-  static const int64_t threads = at::get_num_threads();
-  return threads;
-}
-
 struct Point {
   EfficiencyAxes axes;
   json options;
@@ -34,10 +29,6 @@ struct Point {
 Point read_point(const Experiment& experiment, const json& resolved) {
   const SplitAxes split = split_axes(experiment.name(), experiment.axes(), resolved);
   return {read_options<EfficiencyAxes>(experiment.name(), split.own, "axis"), split.options};
-}
-
-Pattern pattern_of(const EfficiencyAxes& axes) {
-  return static_cast<Pattern>((axes.cross ? 2 : 0) + (axes.causal ? 1 : 0));
 }
 
 std::vector<int64_t> rows_to_check(const EfficiencyAxes& axes, const json& options,
@@ -55,15 +46,6 @@ Inputs inputs_of(const EfficiencyAxes& axes, int64_t length, torch::Device devic
   shape.T = shape.S = length;
   return random_inputs(shape, scalar_type(axes.dtype), kInputSeed,
                        {.device = device, .causal = axes.causal, .cross = axes.cross});
-}
-
-/// Off the values they start at: a bias of zero would hide a wrong one.
-void move_parameters(Mechanism& mechanism) {
-  torch::NoGradGuard no_grad;
-  auto generator = torch::make_generator<at::CPUGeneratorImpl>(kParameterSeed + 1);
-  for (Tensor& x : mechanism.parameters()) {
-    x.add_(torch::randn(x.sizes(), generator, torch::kFloat64).mul_(0.1).to(x.options()));
-  }
 }
 
 std::unique_ptr<Workload> workload_for(const EfficiencyAxes& axes,
@@ -201,7 +183,7 @@ Shape EfficiencyAxes::shape() const {
 }
 
 json Efficiency::resolve(const json& given) const {
-  SplitAxes split = split_axes(name(), axes(), given);
+  const SplitAxes split = split_axes(name(), axes(), given);
   auto point = read_options<EfficiencyAxes>(name(), split.own, "axis");
   parse_device(name(), point.device);
   const Entry& entry = find_mechanism(point.mechanism);
@@ -209,13 +191,8 @@ json Efficiency::resolve(const json& given) const {
     point.implementation = entry.fused ? Implementation::kFused : Implementation::kComposed;
   }
   if (!point.threads) point.threads = default_threads();
-  const bool has_limit =
-      std::ranges::find(entry.options, "max_length", &OptionInfo::name) != entry.options.end();
-  if (has_limit && split.options.value("max_length", json()).is_null()) {
-    split.options["max_length"] = point.length;
-  }
   json resolved = write_options(point);
-  resolved.update(entry.resolve(split.options, point.setting()));
+  resolved.update(resolve_options(entry, split.options, point.setting()));
   return resolved;
 }
 
@@ -228,11 +205,8 @@ std::string Efficiency::meaningless(const json& axes) const {
 std::string Efficiency::refused(const json& axes) const {
   const Point point = read_point(*this, axes);
   const Entry& entry = find_mechanism(point.axes.mechanism);
-  const Pattern pattern = pattern_of(point.axes);
-  if (!entry.patterns.include(pattern)) {
-    return fmt::format("{} attention is refused: {}", pattern_text(pattern),
-                       entry.patterns.refusal[static_cast<size_t>(pattern)]);
-  }
+  const std::string reason = refused_pattern(entry, point.axes.causal, point.axes.cross);
+  if (!reason.empty()) return reason;
   const auto own = entry.fused ? Implementation::kFused : Implementation::kComposed;
   if (point.axes.implementation != own) {
     return fmt::format("{} has no {} implementation, only {}", entry.name,
@@ -271,7 +245,7 @@ Outcome Efficiency::run(const Case& cell) const {
   at::set_num_threads(static_cast<int>(*axes.threads));
   const auto mechanism = make_(axes.mechanism, point.options, axes.setting(), kParameterSeed,
                                scalar_type(axes.dtype), device);
-  move_parameters(*mechanism);
+  move_parameters(*mechanism, kParameterSeed + 1);
   const auto work = workload_for(axes, mechanism, inputs_of(axes, axes.length, device));
 
   Outcome outcome;

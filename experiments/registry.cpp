@@ -10,6 +10,7 @@
 #include "baselines/performer.h"
 #include "baselines/vanilla.h"
 #include "experiments/efficiency.h"
+#include "experiments/numerics.h"
 #include "lavo/core/check.h"
 #include "lavo/lavo.h"
 
@@ -61,6 +62,7 @@ std::vector<std::unique_ptr<Experiment>>& experiment_table() {
   static auto table = [] {
     std::vector<std::unique_ptr<Experiment>> rows;
     rows.push_back(std::make_unique<Efficiency>());
+    rows.push_back(std::make_unique<Numerics>());
     return rows;
   }();
   return table;

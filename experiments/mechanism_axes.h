@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// What experiments on a bare mechanism share.
+#pragma once
+
+#include "experiments/experiment.h"
+#include "experiments/registry.h"
+
+namespace lavo {
+
+/// The options of a cell with every default filled in for this use. In sweeps max_length
+/// (cosformer) is the longest length that the cell reaches, unless it is given.
+json resolve_options(const Entry& entry, json given, const Setting& setting);
+
+/// Why the mechanism does not do this pattern; empty where it does.
+std::string refused_pattern(const Entry& entry, bool causal, bool cross);
+
+/// Threads of a new process, whatever an earlier cell of this one has set since.
+int64_t default_threads();
+
+/// Parameters off the values they start at: a bias of zero would hide a wrong one.
+void move_parameters(Mechanism& mechanism, uint64_t seed);
+
+}  // namespace lavo
