@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/correctness.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -8,6 +10,22 @@
 
 namespace lavo {
 namespace {
+
+/// The references are made of small operations, which threads only slow down on a busy machine.
+constexpr int64_t kLengthForThreads = 4096;
+
+class ReferenceThreads {
+ public:
+  explicit ReferenceThreads(int64_t length) : before_(at::get_num_threads()) {
+    if (length < kLengthForThreads) at::set_num_threads(1);
+  }
+  ~ReferenceThreads() { at::set_num_threads(before_); }
+  ReferenceThreads(const ReferenceThreads&) = delete;
+  ReferenceThreads& operator=(const ReferenceThreads&) = delete;
+
+ private:
+  int before_;
+};
 
 /// A gradient passes through the forward's roundings again, and through those of the products that
 /// make it.
@@ -49,6 +67,7 @@ double gradient_error(const Tensor& actual, const Tensor& expected) {
 Check check_output(Mechanism& mechanism, const Inputs& in, const Tensor& output,
                    const std::vector<int64_t>& rows) {
   torch::NoGradGuard no_grad;
+  const ReferenceThreads threads(in.key.size(2));
   const Tensor index = torch::tensor(rows, torch::kLong).to(output.device());
   return {.rows = rows,
           .error = worst_row_error(output.index_select(2, index), mechanism.reference(in, rows)),
@@ -69,6 +88,7 @@ Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vect
   output.backward(torch::zeros_like(output).index_copy(2, index, weight_BHRE.to(output.options())));
   const auto actual = take_gradients(mechanism, in);
 
+  const ReferenceThreads threads(s.S);
   Inputs wide = leaves(given, torch::kFloat64);
   const Tensor rounded_BHRE = weight_BHRE.to(output.options()).to(torch::kFloat64);
   for (size_t row = 0; row < rows.size(); ++row) {  // one at a time: graphs of all rows are large

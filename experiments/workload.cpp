@@ -53,13 +53,17 @@ class Decode final : public Workload {
   using Workload::Workload;
 
   int64_t tokens_per_call() const override { return decode_tokens(length()); }
-  int64_t state_bytes() const override { return state_ ? state_->bytes() : 0; }
+  int64_t state_bytes() const override { return state_bytes_; }
 
   Tensor output() override {
     torch::NoGradGuard no_grad;
     Pieces pieces(length());
     restart(length() - tokens_per_call(), &pieces);
-    while (state_->position < length()) pieces.add(step());
+    state_bytes_ = state_->bytes();
+    while (state_->position < length()) {
+      pieces.add(step());
+      state_bytes_ = std::max(state_bytes_, state_->bytes());
+    }
     return pieces.result();
   }
   TimedCall timed() override {
@@ -97,6 +101,7 @@ class Decode final : public Workload {
   Tensor step() { return mechanism_->forward(piece(state_->position, 1), *state_); }
 
   std::unique_ptr<State> state_;
+  int64_t state_bytes_ = 0;
 };
 
 }  // namespace

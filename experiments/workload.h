@@ -23,7 +23,7 @@ class Workload {
   /// Tokens that one timed call handles of which the time is given for one; 1 where the time is
   /// that of the whole call.
   virtual int64_t tokens_per_call() const { return 1; }
-  /// Bytes of the streaming state after the sequence; 0 where there is none.
+  /// The most that the streaming state held at the end of output(): a window empties at its edge.
   virtual int64_t state_bytes() const { return 0; }
 
   Mechanism& mechanism() { return *mechanism_; }

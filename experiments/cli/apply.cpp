@@ -6,6 +6,8 @@
 #include <charconv>
 
 #include "experiments/cli/command.h"
+#include "experiments/harness/environment.h"
+#include "experiments/harness/memory.h"
 #include "experiments/place.h"
 #include "lavo/core/check.h"
 
@@ -89,6 +91,8 @@ int run(const Arguments& arguments) {
                        .seed = static_cast<uint64_t>(arguments.seed)};
   if (!arguments.type.empty()) request.type = parse_type("apply", arguments.type);
   if (!arguments.chunks.empty()) request.chunks = parse_lengths(arguments.chunks);
+  // Refused by our own allocator, not killed by the system.
+  limit_cpu_memory(static_cast<int64_t>(available_memory()));
   const NamedTensors given = read_safetensors(arguments.input);
   const NamedTensors made = apply(request, given, arguments.input);
   Tolerance tolerance = default_tolerance(request.type.value_or(given.at("query").scalar_type()));

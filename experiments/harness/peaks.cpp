@@ -16,7 +16,7 @@ namespace {
 double least_seconds(const std::function<void()>& call, torch::Device device) {
   call();  // pages of the result are mapped, the library is loaded
   double least = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 5; ++i) least = std::min(least, time_once(call, device));
+  for (int i = 0; i < 10; ++i) least = std::min(least, time_once(call, device));
   return least;
 }
 
