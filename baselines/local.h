@@ -38,6 +38,7 @@ class Local final : public Mechanism {
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
   static constexpr bool kFused = false;
+  static constexpr bool kOwnPositions = true;
   static Patterns supported();
 
   Local(const Options& options, const Setting& setting, at::Generator& generator);

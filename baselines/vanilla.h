@@ -23,6 +23,7 @@ class VanillaBase : public Mechanism {
   static constexpr auto kCitation = "Vaswani et al. 2017, arXiv:1706.03762";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
+  static constexpr bool kSoftmax = true;
   static Patterns supported() { return {}; }
   Patterns patterns() const override { return supported(); }
   std::unique_ptr<State> new_state() const override;

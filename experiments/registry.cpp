@@ -11,6 +11,7 @@
 #include "baselines/vanilla.h"
 #include "experiments/efficiency.h"
 #include "experiments/numerics.h"
+#include "experiments/language_model.h"
 #include "lavo/core/check.h"
 #include "lavo/lavo.h"
 
@@ -63,6 +64,7 @@ std::vector<std::unique_ptr<Experiment>>& experiment_table() {
     std::vector<std::unique_ptr<Experiment>> rows;
     rows.push_back(std::make_unique<Efficiency>());
     rows.push_back(std::make_unique<Numerics>());
+    rows.push_back(std::make_unique<LanguageModel>());
     return rows;
   }();
   return table;

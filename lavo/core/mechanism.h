@@ -184,6 +184,8 @@ struct Entry {
   bool equal_widths = false;  ///< needs E = D
   bool has_state = true;
   bool fused = false;
+  bool own_positions = false;  ///< encodes positions itself: a layer adds none unless asked to
+  bool softmax = false;  ///< softmax over all q . k / sqrt(D): more columns of q and k bias it
   /// Checks the given options and fills every default for this use; unset ones that stay unset are
   /// null.
   std::function<json(const json& given, const Setting&)> resolve;
@@ -209,6 +211,8 @@ Entry row() {
               .fused = M::kFused,
               .resolve = {},
               .create = {}};
+  if constexpr (requires { M::kOwnPositions; }) entry.own_positions = M::kOwnPositions;
+  if constexpr (requires { M::kSoftmax; }) entry.softmax = M::kSoftmax;
   const auto read = [name](const json& given) {
     Options options = read_options<Options>(name, given);
     options.validate();

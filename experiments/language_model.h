@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "experiments/experiment.h"
+#include "experiments/models/trained_model.h"
+
+namespace lavo {
+
+enum class TokenKind { kBytes, kBpe };
+enum class TrainingType { kFloat32, kBfloat16 };
+
+struct LanguageModelAxes {
+  std::string mechanism = "lavo";
+  std::optional<PositionEncoding> position_encoding;
+  int64_t layers = 2, width = 64, heads = 2;
+  int64_t context = 512, batch = 2, accumulate = 1, steps = 900, warmup = 50;
+  double learning_rate = 5e-3, weight_decay = 0.1, clip = 1;
+  TokenKind tokenizer = TokenKind::kBytes;
+  std::optional<int64_t> vocabulary;
+  std::optional<TrainingType> dtype;
+  std::string device = "cpu";
+  int64_t threads = 1;
+  int64_t seed = 0;
+  Split split = Split::kTest;
+  int64_t test_bytes = 65536;
+  int64_t test_factor = 8;
+
+  void visit(OptionVisitor& v);
+};
+
+/// Trains a small causal transformer on text and scores it on documents that it has not seen, at
+/// the training context and beyond.
+///
+/// bits_per_byte at the training context and perplexities (a byte, a token, a white-space separated
+/// word); series over context (2, 4, ... test_factor times longer), over the position in the
+/// window, over the offset in the mechanism's block, over equal chunks of the text, and the
+/// training loss over steps. Beside them the order-1 and order-2 byte models trained on the same
+/// split: a model that is worse than order 2 is noted as not trained. Every context scores the same
+/// tokens.
+class LanguageModel final : public Experiment {
+ public:
+  std::string name() const override { return "language_model"; }
+  std::string purpose() const override {
+    return "Trains a small transformer on text and scores text it has not seen, at its training "
+           "context and beyond";
+  }
+  int spec_version() const override { return 1; }
+  std::vector<OptionInfo> axes() const override { return list_options<LanguageModelAxes>(); }
+  json resolve(const json& given) const override;
+  std::string refused(const json& axes) const override;
+  Prediction predict(const json& axes, const json& limits) const override;
+  std::string data_digest(const json& axes, const std::filesystem::path& corpus) const override {
+    (void)axes;
+    return load_corpus(corpus)->digest;
+  }
+  Outcome run(const Case& cell) const override;
+};
+
+}  // namespace lavo

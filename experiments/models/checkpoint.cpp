@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/models/checkpoint.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "lavo/core/check.h"
+#include "lavo/core/files.h"
+
+namespace lavo {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr auto kSchema = "lavo.model/1";
+
+template <class Use>
+void for_each_tensor(const torch::nn::Module& module, Use use) {
+  for (const auto& item : module.named_parameters()) use(item.key(), item.value());
+  for (const auto& item : module.named_buffers()) {
+    if (item.value().defined()) use(item.key(), item.value());
+  }
+}
+
+json describe(const Checkpoint& c) {
+  json merges = json::array();
+  for (const auto& [left, right] : c.tokenizer.merges()) merges.push_back({left, right});
+  return {{"schema", kSchema},
+          {"model", write_options(c.model->options())},
+          {"mechanism_options", c.mechanism_options},
+          {"merges", merges},
+          {"training", c.training}};
+}
+
+}  // namespace
+
+NamedTensors module_tensors(const torch::nn::Module& module) {
+  NamedTensors tensors;
+  for_each_tensor(module, [&](const std::string& name, const Tensor& value) {
+    tensors[name] = value.detach().to(torch::kCPU).contiguous();
+  });
+  return tensors;
+}
+
+void load_module(torch::nn::Module& module, const NamedTensors& tensors, const std::string& source,
+                 const std::vector<std::string>& others) {
+  torch::NoGradGuard no_grad;
+  std::vector<std::string> names;
+  for_each_tensor(module, [&](const std::string& name, const Tensor& value) {
+    const auto found = tensors.find(name);
+    require<InputError>(found != tensors.end(), "{}: tensor '{}' is missing", source, name);
+    const Tensor& given = found->second;
+    require<InputError>(
+        given.sizes() == value.sizes() && given.scalar_type() == value.scalar_type(),
+        "{}: tensor '{}' is {} [{}], wanted {} [{}]", source, name, toString(given.scalar_type()),
+        fmt::join(given.sizes(), ", "), toString(value.scalar_type()),
+        fmt::join(value.sizes(), ", "));
+    Tensor target = value;
+    target.copy_(given);
+    names.push_back(name);
+  });
+  for (const auto& [name, value] : tensors) {
+    const bool known = std::ranges::find(names, name) != names.end() ||
+                       std::ranges::any_of(others, [&, &key = name](const std::string& prefix) {
+                         return key.starts_with(prefix);
+                       });
+    if (!known) fail<InputError>("{}: {}", source, unknown_name("tensor", name, names));
+  }
+}
+
+void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
+  write_safetensors(folder / "model.safetensors", module_tensors(*checkpoint.model));
+  write_atomically(folder / "model.json", describe(checkpoint).dump(2) + "\n");
+}
+
+Checkpoint load_checkpoint(const fs::path& path) {
+  require<InputError>(fs::exists(path), "checkpoint {}: there is no such file or folder",
+                      path.string());
+  const fs::path folder = fs::is_directory(path) ? path : path.parent_path();
+  const fs::path about_file = folder / "model.json";
+  const json about = read_json(about_file);
+  try {
+    require<InputError>(about.at("schema") == kSchema, "{}: schema is {}, wanted {}",
+                        about_file.string(), about.at("schema").dump(), kSchema);
+    const auto options = read_options<TransformerOptions>(about_file.string(), about.at("model"));
+    Checkpoint checkpoint;
+    checkpoint.mechanism_options = about.at("mechanism_options");
+    checkpoint.training = about.at("training");
+    checkpoint.tokenizer = Tokenizer(about.at("merges").get<std::vector<Tokenizer::Merge>>());
+    require<InputError>(checkpoint.tokenizer.vocabulary() == options.vocabulary,
+                        "{}: {} tokens in the merges, {} in the model", about_file.string(),
+                        checkpoint.tokenizer.vocabulary(), options.vocabulary);
+    checkpoint.model = std::make_shared<Transformer>(options, checkpoint.mechanism_options, 0);
+    const fs::path weights = folder / "model.safetensors";
+    load_module(*checkpoint.model, read_safetensors(weights), weights.string());
+    checkpoint.model->eval();
+    return checkpoint;
+  } catch (const json::exception& error) {
+    fail<InputError>("{}: not a checkpoint's description: {}", about_file.string(), error.what());
+  }
+}
+
+}  // namespace lavo
