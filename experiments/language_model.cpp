@@ -66,7 +66,7 @@ Recipe recipe_of(const json& axes, const Corpus& corpus, int spec_version) {
                        .seed = static_cast<uint64_t>(a.seed),
                        .autocast = a.dtype == TrainingType::kBfloat16},
           .bpe_vocabulary = a.vocabulary.value_or(0),
-          .device = parse_device("language_model", a.device)};
+          .device = require_device("language_model", a.device)};
 }
 
 /// Training losses in bits, averaged into at most kCurvePoints points.
