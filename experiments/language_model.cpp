@@ -235,7 +235,6 @@ Prediction LanguageModel::predict(const json& axes, const json&) const {
 
 Outcome LanguageModel::run(const Case& cell) const {
   const auto [a, options] = read_cell(cell.axes);
-  const int threads = at::get_num_threads();
   at::set_num_threads(static_cast<int>(a.threads));
   const auto corpus = load_corpus(cell.corpus);
   const Recipe recipe = recipe_of(cell.axes, *corpus, spec_version());
@@ -259,7 +258,6 @@ Outcome LanguageModel::run(const Case& cell) const {
     bits.points.emplace_back(x, losses.bits_per_byte());
     if (factor == 1) at_context = std::move(losses);
   }
-  at::set_num_threads(threads);
 
   const std::string token = a.tokenizer == TokenKind::kBytes ? "byte" : "token";
   const std::string unit = "bit/" + token;

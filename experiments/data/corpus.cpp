@@ -159,7 +159,7 @@ std::string digest_of(const Corpus& corpus) {
   });
   Sha256 whole;
   for (size_t i = 0; i < parts.size(); ++i) {
-    whole.update(hashes[i]).update(" ").update(parts[i].first).update("\n");
+    whole.update(hashes[i] + " " + parts[i].first + "\n");
   }
   return whole.hex();
 }
