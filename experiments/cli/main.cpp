@@ -16,10 +16,12 @@ void add_list(CLI::App& program, int& exit_code);
 void add_merge(CLI::App& program, int& exit_code);
 void add_noise(CLI::App& program, int& exit_code);
 void add_plan(CLI::App& program, int& exit_code);
+void add_report(CLI::App& program, int& exit_code);
 void add_run(CLI::App& program, int& exit_code);
 void add_slurm(CLI::App& program, int& exit_code);
 void add_status(CLI::App& program, int& exit_code);
 void add_worker(CLI::App& program, int& exit_code);
+void add_validate(CLI::App& program, int& exit_code);
 
 namespace {
 
@@ -35,6 +37,12 @@ constexpr AddCommand kCommands[] = {
     add_noise,   //
     add_doctor,  //
     add_worker,  //
+    add_list,      //
+    add_plan,      //
+    add_run,       //
+    add_report,    //
+    add_apply,     //
+    add_validate,  //
 };
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }

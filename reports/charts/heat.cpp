@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/charts/parts.h"
+
+namespace lavo::report {
+
+json heat_map(const std::string& x_title, const std::string& y_title,
+              const std::string& value_title, const std::vector<HeatCell>& cells) {
+  json rows = json::array();
+  std::vector<double> values;
+  for (const HeatCell& cell : cells) {
+    rows.push_back({{"x", cell.x}, {"y", cell.y}, {"value", cell.value}, {"text", cell.text}});
+    values.push_back(cell.value);
+  }
+  std::ranges::sort(values);
+  const double middle = values.empty() ? 0 : (values.front() + values.back()) / 2;
+  const json x = {
+      {"field", "x"}, {"type", "ordinal"}, {"axis", {{"title", x_title}, {"labelAngle", 0}}}};
+  const json y = {
+      {"field", "y"}, {"type", "ordinal"}, {"sort", "descending"}, {"axis", {{"title", y_title}}}};
+  json chart = base();
+  chart["width"] = 360;
+  chart["height"] = 240;
+  chart["data"] = {{"values", rows}};
+  chart["layer"] = {
+      {{"mark", {{"type", "rect"}, {"cornerRadius", 3}}},
+       {"encoding",
+        {{"x", x},
+         {"y", y},
+         {"color",
+          {{"field", "value"},
+           {"type", "quantitative"},
+           {"scale", {{"scheme", "blues"}, {"zero", false}, {"nice", false}}},
+           {"legend", {{"title", value_title}, {"orient", "right"}, {"format", ".3~g"}}}}}}}},
+      {{"mark", {{"type", "text"}, {"fontSize", 13}}},
+       {"encoding",
+        {{"x", x},
+         {"y", y},
+         {"text", {{"field", "text"}}},
+         {"color",
+          {{"condition", {{"test", fmt::format("datum.value > {}", middle)}, {"value", "white"}}},
+           {"value", "#1f2937"}}}}}}};
+  return chart;
+}
+
+}  // namespace lavo::report

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#include "reports/charts/parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace lavo::report {
+namespace {
+
+constexpr int kWidth = 640;
+constexpr int kHeight = 360;
+constexpr auto kTokenLabel =
+    "datum.value >= 1048576 ? format(datum.value / 1048576, '~r') + 'M' : "
+    "datum.value >= 1024 ? format(datum.value / 1024, '~r') + 'K' : format(datum.value, '~r')";
+
+struct Style {
+  const char* mechanism;
+  const char* color;
+};
+constexpr std::array kStyles = {
+    Style{"lavo", "#D55E00"},          Style{"vanilla", "#5C6470"},
+    Style{"vanilla_math", "#9AA1AB"},  Style{"linear", "#0072B2"},
+    Style{"performer", "#009E73"},     Style{"cosformer", "#56B4E9"},
+    Style{"nystromformer", "#CC79A7"}, Style{"local", "#E69F00"},
+};
+
+}  // namespace
+
+json base() {
+  return {{"$schema", "https://vega.github.io/schema/vega-lite/v5.json"},
+          {"width", kWidth},
+          {"height", kHeight},
+          {"background", "white"},
+          {"config",
+           {{"font", "Helvetica, Arial, sans-serif"},
+            {"view", {{"stroke", nullptr}}},
+            {"axis",
+             {{"labelFontSize", 12},
+              {"titleFontSize", 12},
+              {"titleFontWeight", 500},
+              {"titlePadding", 8},
+              {"gridColor", "#e5e7eb"},
+              {"domainColor", "#9ca3af"},
+              {"tickColor", "#9ca3af"},
+              {"labelColor", "#374151"},
+              {"titleColor", "#374151"}}},
+            {"legend",
+             {{"orient", "bottom"},
+              {"columns", 4},
+              {"labelFontSize", 12},
+              {"labelLimit", 300},
+              {"symbolStrokeWidth", 2},
+              {"symbolSize", 80},
+              {"labelColor", "#374151"},
+              {"title", nullptr}}}}}};
+}
+
+bool fits(double value, const AxisSpec& axis) {
+  return std::isfinite(value) && (axis.scale == Scale::kLinear || value > 0);
+}
+
+namespace {
+
+/// Powers of the base from the smallest to the largest value, thinned to at most `most`.
+std::vector<double> powers(double low, double high, double base, size_t most) {
+  std::vector<double> ticks;
+  const int first = static_cast<int>(std::floor(std::log(low) / std::log(base) + 1e-9));
+  const int last = static_cast<int>(std::ceil(std::log(high) / std::log(base) - 1e-9));
+  const int step =
+      std::max(1, static_cast<int>(std::ceil((last - first + 1.0) / static_cast<double>(most))));
+  for (int i = first; i <= last; i += step) ticks.push_back(std::pow(base, i));
+  return ticks;
+}
+
+}  // namespace
+
+json channel(const std::string& name, const AxisSpec& spec, const std::vector<double>& values) {
+  json axis = {{"title", spec.title}, {"labelFlush", true}};
+  json scale = {{"zero", false}};
+  if (spec.scale != Scale::kLinear && !values.empty()) {
+    const auto [low, high] = std::ranges::minmax(values);
+    const double base = spec.scale == Scale::kTokens ? 2 : 10;
+    scale = {{"type", "log"}, {"base", base}, {"nice", false}};
+    const std::vector<double> ticks = powers(low, high, base, 10);
+    if (spec.scale == Scale::kTokens) {
+      axis["labelExpr"] = kTokenLabel;
+      scale["domain"] = {low, std::max(high, low * 2)};
+    } else {
+      axis["format"] = "~g";
+      scale["domain"] = {std::min(low, ticks.front()), std::max(high, ticks.back())};
+    }
+    axis["values"] = ticks;
+  }
+  return {{"field", name}, {"type", "quantitative"}, {"axis", axis}, {"scale", scale}};
+}
+
+namespace {
+
+std::string mix(const std::string& color, int with, double share) {
+  std::string mixed = "#";
+  for (size_t i = 1; i < 7; i += 2) {
+    const int part = std::stoi(color.substr(i, 2), nullptr, 16);
+    mixed += fmt::format("{:02X}", static_cast<int>(part + share * (with - part)));
+  }
+  return mixed;
+}
+
+}  // namespace
+
+void Look::add(const std::string& label, const std::string& mechanism) {
+  static const std::vector<std::vector<int>> kDashes = {{1, 0}, {7, 3}, {2, 2}, {9, 3, 2, 3}};
+  static const std::vector<std::string> kShapes = {"circle",  "square", "triangle-up",
+                                                   "diamond", "cross",  "triangle-down"};
+  if (std::ranges::find(labels_, label) != labels_.end()) return;
+  const auto variant = static_cast<size_t>(variants_[mechanism]++);
+  labels_.push_back(label);
+  const double share = 0.22 * static_cast<double>((variant + 1) / 2 % 4);
+  colors_.push_back(mix(color_of(mechanism), variant % 2 == 1 ? 255 : 0, share));
+  dashes_.push_back(kDashes[variant % kDashes.size()]);
+  shapes_.push_back(kShapes[(variant + (mechanism == "lavo" ? 3 : 0)) % kShapes.size()]);
+}
+
+json Look::channel(const json& range, const json& legend) const {
+  return {{"field", "label"},
+          {"type", "nominal"},
+          {"scale", {{"domain", labels_}, {"range", range}}},
+          {"legend", legend}};
+}
+
+json Look::color() const { return channel(colors_, {{"title", nullptr}}); }
+json Look::dash() const { return channel(dashes_, nullptr); }
+json Look::shape() const { return channel(shapes_, {{"title", nullptr}}); }
+json legend_pick() {
+  return {
+      {"name", "pick"}, {"select", {{"type", "point"}, {"fields", {"label"}}}}, {"bind", "legend"}};
+}
+json faded(double full, double faint) {
+  return {{"condition", {{"param", "pick"}, {"value", full}}}, {"value", faint}};
+}
+
+json rule_layers(const std::vector<Rule>& rules, const AxisSpec& x) {
+  json layers = json::array();
+  for (const Rule& rule : rules) {
+    if (!fits(rule.at, x)) continue;
+    const json data = {{"values", {{{"at", rule.at}, {"rule", rule.label}}}}};
+    const json place = {{"x", {{"field", "at"}, {"type", "quantitative"}}}};
+    layers.push_back({{"data", data},
+                      {"mark", {{"type", "rule"}, {"strokeDash", {4, 4}}, {"color", "#6b7280"}}},
+                      {"encoding", place}});
+    json text = place;
+    text["text"] = {{"field", "rule"}};
+    layers.push_back({{"data", data},
+                      {"mark",
+                       {{"type", "text"},
+                        {"align", "left"},
+                        {"dx", 4},
+                        {"y", 8},
+                        {"fontSize", 11},
+                        {"color", "#6b7280"}}},
+                      {"encoding", text}});
+  }
+  return layers;
+}
+
+json tooltip(const std::vector<std::pair<std::string, std::string>>& fields) {
+  json list = json::array();
+  for (const auto& [field, title] : fields) {
+    json entry = {{"field", field}, {"title", title}};
+    if (field != "label" && field != "note")
+      entry.update({{"type", "quantitative"}, {"format", ".4~g"}});
+    list.push_back(entry);
+  }
+  return list;
+}
+
+std::string color_of(const std::string& mechanism) {
+  for (const Style& style : kStyles) {
+    if (mechanism == style.mechanism) return style.color;
+  }
+  return "#8C6BB1";
+}
+
+}  // namespace lavo::report

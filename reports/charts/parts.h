@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Pieces that every chart is made of.
+#pragma once
+
+#include <map>
+
+#include "reports/charts.h"
+
+namespace lavo::report {
+
+/// Size, fonts and colours; no data yet.
+json base();
+
+/// Whether an axis can show the value.
+bool fits(double value, const AxisSpec& axis);
+
+/// A position channel for field `name`, scaled and ticked for the values that it will hold.
+json channel(const std::string& name, const AxisSpec& spec, const std::vector<double>& values);
+
+/// How labels look: the mechanism gives the colour, its further variants shades, dashes and shapes.
+class Look {
+ public:
+  void add(const std::string& label, const std::string& mechanism);
+  json color() const;
+  json dash() const;  ///< without a legend of its own
+  json shape() const;
+
+ private:
+  json channel(const json& range, const json& legend) const;
+  std::vector<std::string> labels_, colors_, shapes_;
+  std::vector<std::vector<int>> dashes_;
+  std::map<std::string, int> variants_;
+};
+
+/// A click on a legend entry fades the others: the parameter, and an opacity that follows it.
+json legend_pick();
+json faded(double full, double faint);
+
+/// Layers of vertical lines with their names.
+json rule_layers(const std::vector<Rule>& rules, const AxisSpec& x);
+
+/// Pairs of field and title; numbers are shown with four digits.
+json tooltip(const std::vector<std::pair<std::string, std::string>>& fields);
+
+}  // namespace lavo::report

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "reports/charts/parts.h"
+
+namespace lavo::report {
+
+json scatter_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<ScatterPoint>& points) {
+  json rows = json::array();
+  Look look;
+  std::vector<double> xs, ys;
+  for (const ScatterPoint& point : points) {
+    if (!fits(point.x, x) || !fits(point.y, y)) continue;
+    look.add(point.label, point.mechanism);
+    json row = {{"label", point.label}, {"x", point.x}, {"y", point.y}};
+    xs.push_back(point.x);
+    ys.push_back(point.y);
+    if (point.interval) {
+      row["low"] = point.interval->first;
+      row["high"] = point.interval->second;
+    }
+    rows.push_back(row);
+  }
+  const json place = {
+      {"x", channel("x", x, xs)}, {"y", channel("y", y, ys)}, {"color", look.color()}};
+  json range = place;
+  range["y"]["field"] = "low";
+  range["y2"] = {{"field", "high"}};
+  json dot = place;
+  dot["shape"] = look.shape();
+  dot["opacity"] = faded(1, 0.12);
+  dot["tooltip"] = tooltip({{"label", "what"},
+                            {"x", x.title},
+                            {"y", y.title},
+                            {"low", "95 % low"},
+                            {"high", "95 % high"}});
+  json chart = base();
+  chart["data"] = {{"values", rows}};
+  chart["layer"] = {{{"transform", {{{"filter", "isValid(datum.low)"}}}},
+                     {"mark", {{"type", "rule"}, {"strokeWidth", 1.5}}},
+                     {"encoding", range}},
+                    {{"params", {legend_pick()}},
+                     {"mark", {{"type", "point"}, {"filled", true}, {"size", 110}}},
+                     {"encoding", dot}}};
+  return chart;
+}
+
+}  // namespace lavo::report

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "reports/panels.h"
+
+namespace lavo::report {
+
+/// A metric as a figure shows it.
+struct Quantity {
+  const char* metric;
+  const char* name;  ///< "Peak memory"
+  const char* axis;  ///< "peak memory above the inputs (MiB)"
+  double factor;     ///< from the record's unit to the axis'
+};
+
+/// Adds the figure of one metric over length, and the table of its numbers with fitted exponents;
+/// nothing where no cell has the metric.
+void add_over_length(Section& section, const Panel& panel, const Quantity& quantity,
+                     const char* x_title, const char* caption);
+
+}  // namespace lavo::report

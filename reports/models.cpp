@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "reports/models.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "experiments/registry.h"
+#include "reports/seeds.h"
+
+namespace lavo::report {
+namespace {
+
+/// Axes that make a variant; every other one is a setting that models must share.
+bool makes_variant(const std::string& axis) {
+  return axis == "mechanism" || axis == "position_encoding" || axis == "seed" ||
+         is_mechanism_option(axis);
+}
+
+std::string capitalised(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+std::optional<double> floor_of(const Cells& cells, const std::string& metric) {
+  const auto estimate = over_seeds(cells, metric);
+  return estimate ? std::optional(estimate->value) : std::nullopt;
+}
+
+double bits(const Variant& row) {
+  const auto estimate = over_seeds(row.cells, "bits_per_byte");
+  return estimate ? estimate->value : std::numeric_limits<double>::infinity();
+}
+
+void add_groups(const Results& results, const Cells& cells, const std::string& name,
+                const std::string& description, std::vector<ModelGroup>& groups) {
+  std::set<std::string> settings;
+  for (const Cell* cell : cells) {
+    for (const auto& [axis, value] : cell->axes.items()) {
+      if (!makes_variant(axis)) settings.insert(axis);
+    }
+  }
+  const std::set<std::string> varying = varying_axes(cells);
+  std::vector<std::string> shared, named;
+  for (const std::string& axis : settings)
+    (varying.contains(axis) ? named : shared).push_back(axis);
+  std::set<std::string> apart = settings;
+  apart.insert("seed");
+  for (const auto& [key, part] : split(cells, named)) {
+    ModelGroup group;
+    group.title = capitalised(name);
+    group.description = description;
+    if (!named.empty()) group.title += ": " + describe(*part.front(), named);
+    group.settings = describe(*part.front(), shared);
+    group.command = run_command(results, part, named);
+    if (const json context = part.front()->axis("context"); context.is_number())
+      group.context = context;
+    group.rows = variants(part, apart);
+    std::ranges::stable_sort(group.rows, {}, bits);
+    group.order1 = floor_of(part, "order1_bits_per_byte");
+    group.order2 = floor_of(part, "order2_bits_per_byte");
+    groups.push_back(std::move(group));
+  }
+}
+
+}  // namespace
+
+const Variant* ModelGroup::lavo() const {
+  const Variant* first = nullptr;
+  for (const Variant& row : rows) {
+    if (row.label == "lavo") return &row;
+    if (row.mechanism == "lavo" && !first) first = &row;
+  }
+  return first;
+}
+
+bool ModelGroup::is_untrained(const Variant& row) const { return order2 && bits(row) >= *order2; }
+
+std::vector<ModelGroup> model_groups(const Results& results) {
+  std::vector<ModelGroup> groups;
+  std::set<std::string> planned;
+  const auto is_model = [](const Cell& cell) {
+    return cell.ok() && cell.experiment == "language_model" && cell.metric("bits_per_byte");
+  };
+  for (const Sweep& sweep : results.sweeps) {
+    const Cells cells = select(
+        results, [&](const Cell& cell) { return is_model(cell) && sweep.ids.contains(cell.id); });
+    for (const Cell* cell : cells) planned.insert(cell->id);
+    if (!cells.empty()) add_groups(results, cells, sweep.name, sweep.description, groups);
+  }
+  const Cells others = select(
+      results, [&](const Cell& cell) { return is_model(cell) && !planned.contains(cell.id); });
+  if (!others.empty()) add_groups(results, others, "language models", "", groups);
+  return groups;
+}
+
+}  // namespace lavo::report

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "reports/sections.h"
+
+namespace lavo::report {
+
+/// Cells of the efficiency experiment under equal conditions (pass, pattern, type, sizes, device):
+/// they may be compared over length.
+struct Panel {
+  std::string title;  ///< "forward, causal": the conditions that differ between panels
+  std::string command;
+  Cells cells;
+  std::vector<Variant> rows;  ///< those measured at two lengths or more
+
+  bool is_decode() const { return cells.front()->axis("pass") == "decode"; }
+  /// nullptr when the mechanism is not among the rows.
+  const Variant* row(const std::string& mechanism) const;
+};
+
+/// Panels with at least one row, forward first.
+std::vector<Panel> efficiency_panels(const Results& results);
+
+}  // namespace lavo::report

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace lavo::report {
+
+struct ReportResult {
+  std::filesystem::path page;
+  size_t figures = 0;
+  std::string without_pictures;  ///< why there are no PNG, SVG and interactive charts; else empty
+};
+
+/// Writes OUT/index.html, which needs nothing beside it, and for each figure OUT/ID.vl.json, ID.png
+/// and ID.svg. Reads results.json of every directory. Throws InputError.
+ReportResult write_report(const std::vector<std::filesystem::path>& directories,
+                          const std::filesystem::path& out);
+
+}  // namespace lavo::report

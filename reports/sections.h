@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The report is a list of sections; each looks for the records it can show and is left out when
+// there are none.
+#pragma once
+
+#include <variant>
+
+#include "reports/charts.h"
+#include "reports/html.h"
+#include "reports/results.h"
+
+namespace lavo::report {
+
+struct Figure {
+  std::string id;  ///< names the files: ID.vl.json, ID.png, ID.svg
+  std::string title;
+  json spec;
+  Html caption;
+  std::string command;  ///< that measures what the figure shows
+};
+
+struct Section {
+  std::string id;
+  std::string title;
+  std::vector<std::variant<Html, Table, Figure>> blocks;
+  std::vector<Html> findings;  ///< sentences for the summary at the top
+};
+
+using MakeSection = std::optional<Section> (*)(const Results&);
+std::optional<Section> time_and_memory(const Results& results);
+std::optional<Section> efficiency_lengths(const Results& results);
+std::optional<Section> speed_up(const Results& results);
+std::optional<Section> decoding(const Results& results);
+std::optional<Section> heat_maps(const Results& results);
+std::optional<Section> model_quality(const Results& results);
+std::optional<Section> model_curves(const Results& results);
+std::optional<Section> quality_over_time(const Results& results);
+std::optional<Section> other_experiments(const Results& results);
+std::optional<Section> problems(const Results& results);
+std::optional<Section> environments(const Results& results);
+
+// What sections share.
+
+/// The label behind a dot in the mechanism's colour.
+Html marked(const std::string& mechanism, const std::string& label);
+
+/// Cells that differ only in their label, in order of first appearance; a label's mechanism is that
+/// of its first cell.
+struct Variant {
+  std::string label;
+  std::string mechanism;
+  Cells cells;
+};
+std::vector<Variant> variants(const Cells& cells, const std::set<std::string>& apart);
+
+/// "lavo-bench run FILE -o DIR --profile quick --axis pass=forward": measures these cells again.
+/// The sweep and its options are those that they were asked for with; each of `axes`, in which the
+/// cells have one value, narrows it further.
+std::string run_command(const Results& results, const Cells& cells,
+                        const std::vector<std::string>& axes);
+
+/// "forward, causal, float32": the named axes of a cell in words; constant ones left out where
+/// `varying` lacks them.
+std::string describe(const Cell& cell, const std::vector<std::string>& axes);
+
+/// "attention-forward-causal" from any text: for ids and file names.
+std::string slug(const std::string& text);
+
+}  // namespace lavo::report

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Two options of one mechanism varied together: bases and window, mix and window.
+#include <algorithm>
+
+#include "experiments/registry.h"
+#include "reports/crossing.h"
+#include "reports/sections.h"
+#include "reports/seeds.h"
+
+namespace lavo::report {
+namespace {
+
+/// Cells of one mechanism that differ in two numeric options (and the seed) only, both with two
+/// values or more.
+struct Grid {
+  std::string x, y;
+  Cells cells;
+};
+
+std::vector<Grid> grids(const Cells& cells) {
+  std::set<std::string> options, all;
+  for (const Cell* cell : cells) {
+    for (const auto& [axis, value] : cell->axes.items()) {
+      all.insert(axis);
+      if (is_mechanism_option(axis) && value.is_number()) options.insert(axis);
+    }
+  }
+  std::vector<Grid> found;
+  for (auto y = options.begin(); y != options.end(); ++y) {
+    for (auto x = std::next(y); x != options.end(); ++x) {
+      std::vector<std::string> others;
+      for (const std::string& axis : all) {
+        if (axis != *x && axis != *y && axis != "seed") others.push_back(axis);
+      }
+      for (const auto& [key, part] : split(cells, others)) {
+        const auto by_x = split(part, {*x}), by_y = split(part, {*y});
+        const bool full = split(part, {*x, *y}).size() == by_x.size() * by_y.size();
+        if (by_x.size() > 1 && by_y.size() > 1 && full) found.push_back({*x, *y, part});
+      }
+    }
+  }
+  return found;
+}
+
+struct Quantity {
+  const char *metric, *name;
+};
+constexpr Quantity kQuantities[] = {{"time", "time"},
+                                    {"peak_memory", "peak memory"},
+                                    {"bits_per_byte", "loss"},
+                                    {"perplexity_per_byte", "perplexity per byte"}};
+
+const Cell* vanilla_like(const Results& results, const Cell& cell) {
+  for (const Cell& other : results.cells) {
+    if (other.mechanism() != "vanilla" || other.experiment != cell.experiment ||
+        !other.metric("time"))
+      continue;
+    const auto same = [&](const char* axis) { return other.axis(axis) == cell.axis(axis); };
+    constexpr const char* kShared[] = {"length", "pass",  "causal",   "cross",  "dtype",
+                                       "batch",  "heads", "head_dim", "device", "threads"};
+    if (std::ranges::all_of(kShared, same)) return &other;
+  }
+  return nullptr;
+}
+
+/// The cell's value in the chart and in its table.
+struct Shown {
+  double value;
+  std::optional<std::pair<double, double>> interval;
+  std::string unit;
+  By by;
+};
+
+void add(Section& section, const Results& results, const Grid& grid, const std::string& where,
+         const std::string& name, const std::vector<std::pair<const Cells*, Shown>>& values) {
+  if (values.empty()) return;
+  std::vector<HeatCell> cells;
+  const std::string mechanism = grid.cells.front()->mechanism();
+  const std::string title =
+      fmt::format("{} of {} over {} and {}, {}", name, mechanism, grid.x, grid.y, where);
+  Table table{title, {grid.y, grid.x, name}, {}};
+  for (const auto& [part, shown] : values) {
+    const Cell& cell = *part->front();
+    cells.push_back({cell.axis(grid.x), cell.axis(grid.y), shown.value,
+                     format_quantity(shown.value, shown.unit)});
+    table.rows.push_back(
+        {{number(cell.axis(grid.y), "1"), cell.axis(grid.y).get<double>()},
+         {number(cell.axis(grid.x), "1"), cell.axis(grid.x).get<double>()},
+         {number(shown.value, shown.interval, shown.unit, shown.by), shown.value}});
+  }
+  const std::string unit = values.front().second.unit;
+  section.blocks.push_back(Figure{
+      slug("grid " + title), title,
+      heat_map(grid.x, grid.y, name + (unit == "1" || unit == "x" ? "" : " (" + unit + ")"), cells),
+      escape("One cell is one configuration, everything else equal."),
+      run_command(results, grid.cells, {})});
+  section.blocks.push_back(table);
+}
+
+}  // namespace
+
+std::optional<Section> heat_maps(const Results& results) {
+  Section section{"grids", "Two options together", {}, {}};
+  const Cells cells =
+      select(results, [](const Cell& cell) { return cell.ok() && !cell.mechanism().empty(); });
+  for (const auto& [key, part] : split(cells, {"experiment", "mechanism"})) {
+    for (const Grid& grid : grids(part)) {
+      const Cell& first = *grid.cells.front();
+      const bool timed = first.metric("time") != nullptr;
+      const std::string where =
+          timed ? fmt::format("{} tokens, {}",
+                              format_length(first.axis("length").is_number()
+                                                ? first.axis("length").get<double>()
+                                                : 0),
+                              describe(first, {"pass", "causal", "dtype"}))
+                : describe(first, {"position_encoding", "context"});
+      const auto parts = split(grid.cells, {grid.y, grid.x});
+      for (const Quantity& quantity : kQuantities) {
+        std::vector<std::pair<const Cells*, Shown>> values;
+        for (const auto& [at, same] : parts) {
+          const auto estimate = over_seeds(same, quantity.metric);
+          if (estimate)
+            values.push_back({&same,
+                              {estimate->value, estimate->interval,
+                               same.front()->metric(quantity.metric)->unit, way_of(*estimate)}});
+        }
+        add(section, results, grid, where, quantity.name, values);
+      }
+      std::vector<std::pair<const Cells*, Shown>> gains;
+      for (const auto& [at, same] : parts) {
+        const Cell* vanilla = vanilla_like(results, *same.front());
+        if (!vanilla || !same.front()->metric("time")) continue;
+        const Estimate gain = ratio(*vanilla->metric("time"), *same.front()->metric("time"));
+        gains.push_back({&same, {gain.value, gain.interval, "x", By::kRatio}});
+      }
+      add(section, results, grid, where, "speed-up over fused attention", gains);
+    }
+  }
+  if (section.blocks.empty()) return std::nullopt;
+  return section;
+}
+
+}  // namespace lavo::report

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Curves of language models: beyond the trained context, inside a block, over a window, while
+// training.
+#include "reports/models.h"
+#include "reports/seeds.h"
+
+namespace lavo::report {
+namespace {
+
+constexpr size_t kMost = 12;  ///< curves that can be told apart in one chart
+
+/// The best rows, LAVO and local among them whatever their place.
+std::vector<const Variant*> shown(const ModelGroup& group, bool trained_only) {
+  std::vector<const Variant*> rows;
+  size_t others = 0;
+  for (const Variant& row : group.rows) {
+    if (trained_only && group.is_untrained(row)) continue;
+    const bool always = &row == group.lavo() || row.label == "local" || row.label == "vanilla";
+    if (always || others++ < kMost - 3) rows.push_back(&row);
+  }
+  return rows;
+}
+
+std::vector<Curve> curves_of(const std::vector<const Variant*>& rows, const std::string& series) {
+  std::vector<Curve> curves;
+  for (const Variant* row : rows) {
+    auto points = mean_curve(row->cells, series);
+    if (points.size() > 1) curves.push_back({row->label, row->mechanism, std::move(points)});
+  }
+  return curves;
+}
+
+void add_extrapolation(const ModelGroup& group, Section& section) {
+  const auto rows = shown(group, true);
+  const auto curves = curves_of(rows, "perplexity");
+  if (curves.empty()) return;
+  std::vector<Rule> trained;
+  if (group.context > 0) trained.push_back({group.context, "trained here"});
+  section.blocks.push_back(Figure{slug("context " + group.title),
+                                  "Perplexity over context, " + group.title,
+                                  line_chart({"context at test (tokens)", Scale::kTokens},
+                                             {"perplexity per byte"}, curves, trained),
+                                  escape("The same text in longer pieces, no further training; "
+                                         "mean over seeds with its 95 % interval. Flat is what a "
+                                         "mechanism that ignores the distant past looks like too: "
+                                         "read it beside local attention."),
+                                  group.command});
+  Table table{"Perplexity per byte over context, " + group.title, {"model"}, {}};
+  std::set<double> contexts;
+  for (const Curve& curve : curves) {
+    for (const ChartPoint& point : curve.points) contexts.insert(point.x);
+  }
+  for (const double context : contexts) table.columns.push_back(format_length(context));
+  for (const Variant* row : rows) {
+    const auto points = mean_curve(row->cells, "perplexity");
+    std::vector<TableCell> line = {{marked(row->mechanism, row->label)}};
+    for (const double context : contexts) {
+      TableCell cell{escape("–")};
+      for (const ChartPoint& point : points) {
+        if (point.x == context)
+          cell = {number(point.y, point.interval, "1",
+                         row->cells.size() > 1 ? By::kSeeds : By::kRecord),
+                  point.y};
+      }
+      line.push_back(cell);
+    }
+    table.rows.push_back(line);
+    if (points.size() > 1 && (row == group.lavo() || row->mechanism == "vanilla")) {
+      const By by = row->cells.size() > 1 ? By::kSeeds : By::kRecord;
+      section.findings.push_back(
+          escape(group.title + ": from a context of ") + tokens(points.front().x) + " to "_html +
+          tokens(points.back().x) + " the perplexity per byte of "_html +
+          marked(row->mechanism, row->label) + " goes from "_html +
+          number(points.front().y, points.front().interval, "1", by) + " to "_html +
+          number(points.back().y, points.back().interval, "1", by) + "."_html);
+    }
+  }
+  section.blocks.push_back(table);
+}
+
+struct CurveFigure {
+  const char *series, *title, *x, *caption;
+  bool trained_only;
+};
+constexpr CurveFigure kFigures[] = {
+    {"loss_by_offset", "Loss by offset in the block", "offset in the block (tokens)",
+     "A token at offset 0 of a block sees nothing of the past through block attention alone.",
+     true},
+    {"loss_by_position", "Loss by position in the window", "position in the window (tokens)",
+     "Falls as long as more past helps.", true},
+    {"training_loss", "Training loss", "step",
+     "Mean over seeds; models that are not trained are shown too.", false},
+};
+
+}  // namespace
+
+std::optional<Section> model_curves(const Results& results) {
+  Section section{"curves", "Context, position and training", {}, {}};
+  for (const ModelGroup& group : model_groups(results)) {
+    add_extrapolation(group, section);
+    for (const CurveFigure& figure : kFigures) {
+      const auto curves = curves_of(shown(group, figure.trained_only), figure.series);
+      if (curves.empty()) continue;
+      const bool dots = curves.front().points.size() <= 20;
+      section.blocks.push_back(Figure{slug(std::string(figure.series) + " " + group.title),
+                                      fmt::format("{}, {}", figure.title, group.title),
+                                      line_chart({figure.x}, {"loss (bit/byte)"}, curves, {}, dots),
+                                      escape(figure.caption), group.command});
+    }
+  }
+  if (section.blocks.empty()) return std::nullopt;
+  return section;
+}
+
+}  // namespace lavo::report

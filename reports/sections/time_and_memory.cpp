@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Time and peak memory over length, from the efficiency experiment: one panel for each combination
+// of pass, pattern, type and machine setting.
+#include "reports/curves.h"
+
+namespace lavo::report {
+
+std::optional<Section> time_and_memory(const Results& results) {
+  Section section{"time-memory", "Time and memory over length", {}, {}};
+  constexpr auto caption =
+      "Median with its 95 % interval; both axes are logarithmic, so a straight line of slope 1 is "
+      "linear cost.";
+  for (const Panel& panel : efficiency_panels(results)) {
+    if (panel.is_decode()) continue;
+    for (const Quantity& quantity :
+         {Quantity{"time", "Time", "time (ms)", 1},
+          Quantity{"peak_memory", "Peak memory", "peak memory above the inputs (MiB)", 0x1p-20}}) {
+      add_over_length(section, panel, quantity, "length n (tokens)", caption);
+    }
+  }
+  if (section.blocks.empty()) return std::nullopt;
+  return section;
+}
+
+}  // namespace lavo::report

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "reports/json_schema.h"
+
+#include <fstream>
+#include <iostream>
+#include <random>
+
+#include "lavo/core/check.h"
+#include "lavo/core/files.h"
+#include "reports/python.h"
+#include "tests/support/catch.h"
+#include "tests/support/program.h"
+
+using namespace lavo;
+
+namespace {
+
+/// Another implementation's verdicts on the documents: [true, false, ...].
+constexpr auto kJudge = R"(
+import json, pathlib, sys
+import jsonschema, referencing
+schemas = [json.loads(p.read_text()) for p in sorted(pathlib.Path(sys.argv[1]).glob("*.json"))]
+registry = referencing.Registry().with_resources([(s["$id"], referencing.Resource.from_contents(s)) for s in schemas])
+by_id = {s["$id"]: jsonschema.Draft202012Validator(s, registry=registry) for s in schemas}
+for schema in schemas: jsonschema.Draft202012Validator.check_schema(schema)
+documents = json.loads(pathlib.Path(sys.argv[2]).read_text())
+print(json.dumps([by_id[d["id"]].is_valid(d["value"]) for d in documents]))
+)";
+
+/// Every path to a value inside.
+void collect(const json& value, const json::json_pointer& at,
+             std::vector<json::json_pointer>& all) {
+  all.push_back(at);
+  if (value.is_object()) {
+    for (const auto& [key, part] : value.items()) collect(part, at / key, all);
+  } else if (value.is_array()) {
+    for (size_t i = 0; i < value.size(); ++i) collect(value[i], at / i, all);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a schema keyword that the checker does not know is refused, not passed over") {
+  CHECK_THROWS_WITH(SchemaSet({{{"$id", "a"}, {"properties", {{"x", {{"multipleOf", 3}}}}}}}),
+                    ContainsSubstring("multipleOf"));
+  CHECK_NOTHROW(published_schemas());
+}
+
+TEST_CASE("every field of the published schemas says what it means") {
+  for (const char* name : {"cell", "results", "sweep"}) {
+    const json schema = read_json(std::filesystem::path(LAVO_SOURCE_DIR) / "reports/schema" /
+                                  (std::string(name) + ".json"));
+    for (const auto& [key, field] : schema.at("properties").items()) {
+      CAPTURE(name, key);
+      CHECK((field.contains("description") || field.contains("const") ||
+             field.value("items", json()).contains("$ref")));
+    }
+  }
+}
+
+TEST_CASE("the checker agrees with python's jsonschema on mutated documents") {
+  const auto python = report::find_python("jsonschema, referencing");
+  if (!python) {
+    std::cout << "skipped: no Python with jsonschema\n";
+    return;
+  }
+  const TemporaryDirectory directory;
+  REQUIRE(report::run_and_wait(
+              {"python3", LAVO_SOURCE_DIR "/tests/reports/made_up_run.py", directory.path.string()})
+              .code == 0);
+  json results = read_json(directory.file("results.json"));
+  results["cells"].erase(results["cells"].begin() + 12, results["cells"].end());
+  const std::vector<json> replacements = {nullptr,
+                                          true,
+                                          0,
+                                          -1,
+                                          1.5,
+                                          2.0,
+                                          "",
+                                          "ok",
+                                          "skipped",
+                                          json::array(),
+                                          json::array({1, 2}),
+                                          json::object(),
+                                          {{"a", 1}}};
+  std::vector<json::json_pointer> places;
+  collect(results, json::json_pointer(), places);
+  std::mt19937 random(3);
+  json documents = json::array({{{"id", "urn:lavo.results:1"}, {"value", results}}});
+  for (int i = 0; i < 400; ++i) {
+    json mutated = results;
+    for (int changes = 0; changes < 1 + i % 2; ++changes) {
+      const auto& place = places[random() % places.size()];
+      if (!mutated.contains(place)) continue;
+      if (random() % 3 == 0 && !place.empty() && mutated[place.parent_pointer()].is_object()) {
+        mutated[place.parent_pointer()].erase(place.back());
+      } else {
+        mutated[place] = replacements[random() % replacements.size()];
+      }
+    }
+    documents.push_back({{"id", "urn:lavo.results:1"}, {"value", mutated}});
+  }
+  std::ofstream(directory.file("documents.json")) << documents.dump();
+  const auto judged =
+      report::run_and_wait({python->string(), "-c", kJudge, LAVO_SOURCE_DIR "/reports/schema",
+                            directory.file("documents.json")});
+  REQUIRE(judged.code == 0);
+  const json verdicts = json::parse(judged.output);
+  size_t invalid = 0;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    const auto fault = published_schemas().check(documents[i]["value"], "urn:lavo.results:1");
+    CAPTURE(i, fault ? fault->path + ": " + fault->text : "valid");
+    CHECK(!fault == verdicts[i].get<bool>());
+    invalid += fault ? 1 : 0;
+  }
+  CHECK(invalid > 200);
+  CHECK(invalid < documents.size());
+}
