@@ -73,8 +73,9 @@ struct HeatCell {
   double value;
   std::string text;  ///< written into the cell
 };
+/// Each cell says its value: there is no legend.
 json heat_map(const std::string& x_title, const std::string& y_title,
-              const std::string& value_title, const std::vector<HeatCell>& cells);
+              const std::vector<HeatCell>& cells);
 
 struct ScatterPoint {
   std::string label;
@@ -84,6 +85,9 @@ struct ScatterPoint {
   std::optional<std::pair<double, double>> interval = {};  ///< of y
 };
 json scatter_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<ScatterPoint>& points);
+
+/// The chart with a title over it, for a picture that stands alone.
+json titled(json chart, const std::string& title);
 
 /// "#D55E00". Colours after Okabe and Ito 2008, distinguishable with colour-blind eyes.
 std::string color_of(const std::string& mechanism);

@@ -31,20 +31,6 @@ std::vector<Curve> curves_of(const std::vector<Variant>& rows, const std::string
   return curves;
 }
 
-/// The exponent of the metric in length, where three lengths or more allow one.
-Html exponent(const Cells& cells, const std::string& metric) {
-  std::vector<double> x, y;
-  for (const Cell* cell : cells) {
-    const Metric* value = cell->metric(metric);
-    if (!value || value->value <= 0 || cell->axis("length") < kFitFrom) continue;
-    x.push_back(std::log(cell->axis("length").get<double>()));
-    y.push_back(std::log(value->value));
-  }
-  if (std::set<double>(x.begin(), x.end()).size() < 3) return escape("–");
-  const Estimate slope = estimate_slope(x, y);
-  return number(slope.value, slope.interval, "1", By::kExponent);
-}
-
 Table values_table(const Panel& panel, const std::vector<Variant>& rows, const std::string& metric,
                    const std::string& title) {
   Table table{title, {"mechanism"}, {}};
@@ -66,13 +52,28 @@ Table values_table(const Panel& panel, const std::vector<Variant>& rows, const s
       }
       line.push_back(cell);
     }
-    line.push_back({exponent(row.cells, metric)});
+    const auto slope = fitted_exponent(row.cells, metric);
+    line.push_back(
+        slope ? TableCell{number(slope->value, slope->interval, "1", By::kExponent), slope->value}
+              : TableCell{escape("–")});
     table.rows.push_back(line);
   }
   return table;
 }
 
 }  // namespace
+
+std::optional<Estimate> fitted_exponent(const Cells& cells, const std::string& metric) {
+  std::vector<double> x, y;
+  for (const Cell* cell : cells) {
+    const Metric* value = cell->metric(metric);
+    if (!value || value->value <= 0 || cell->axis("length") < kFitFrom) continue;
+    x.push_back(std::log(cell->axis("length").get<double>()));
+    y.push_back(std::log(value->value));
+  }
+  if (std::set<double>(x.begin(), x.end()).size() < 3) return std::nullopt;
+  return estimate_slope(x, y);
+}
 
 void add_over_length(Section& section, const Panel& panel, const Quantity& quantity,
                      const char* x_title, const char* caption) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "experiments/harness/statistics.h"
 #include "reports/panels.h"
 
 namespace lavo::report {
@@ -12,6 +13,9 @@ struct Quantity {
   const char* axis;  ///< "peak memory above the inputs (MiB)"
   double factor;     ///< from the record's unit to the axis'
 };
+
+/// The exponent of a metric in length over the lengths from 2K on; nullopt with fewer than three.
+std::optional<Estimate> fitted_exponent(const Cells& cells, const std::string& metric);
 
 /// Adds the figure of one metric over length, and the table of its numbers with fitted exponents;
 /// nothing where no cell has the metric.

@@ -16,11 +16,6 @@ bool makes_variant(const std::string& axis) {
          is_mechanism_option(axis);
 }
 
-std::string capitalised(std::string text) {
-  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-  return text;
-}
-
 std::optional<double> floor_of(const Cells& cells, const std::string& metric) {
   const auto estimate = over_seeds(cells, metric);
   return estimate ? std::optional(estimate->value) : std::nullopt;
@@ -63,6 +58,12 @@ void add_groups(const Results& results, const Cells& cells, const std::string& n
 }
 
 }  // namespace
+
+size_t ModelGroup::mechanisms() const {
+  std::set<std::string> names;
+  for (const Variant& row : rows) names.insert(row.mechanism);
+  return names.size();
+}
 
 const Variant* ModelGroup::lavo() const {
   const Variant* first = nullptr;

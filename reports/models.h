@@ -17,6 +17,7 @@ struct ModelGroup {
   /// bit/byte of the byte models of order 1 and 2 on the scored text.
   std::optional<double> order1, order2;
 
+  size_t mechanisms() const;  ///< how many different ones
   /// LAVO with its usual options; nullptr without LAVO.
   const Variant* lavo() const;
   /// Not better than the order-2 byte model: its other numbers mean nothing.

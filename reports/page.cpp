@@ -22,12 +22,24 @@ std::string embedded(const json& value) {
   return text;
 }
 
-/// A script whose text must not end the element that holds it.
+/// A script, spelt so that nothing in it ends the element that holds it.
 std::string inline_script(std::string script) {
-  for (size_t at = 0; (at = script.find("</", at)) != std::string::npos; at += 3) {
-    script.replace(at, 2, "<\\/");
+  for (const std::string end : {"</script", "<!--"}) {
+    for (size_t at = 0; (at = script.find(end, at)) != std::string::npos; at += end.size() + 1) {
+      script.insert(at + 1, "\\");
+    }
   }
   return "<script>" + script + "</script>\n";
+}
+
+/// A command line that breaks between its options only.
+Html command(const std::string& line) {
+  Html html = "<pre class=command>"_html;
+  for (size_t begin = 0, end = 0; begin < line.size(); begin = end + 1) {
+    end = std::min(line.find(" --", begin), line.size());
+    html += "<span>"_html + escape(line.substr(begin, end - begin)) + "</span> "_html;
+  }
+  return html + "</pre>\n"_html;
 }
 
 Html render(const Figure& figure, bool drawn, bool pictures) {
@@ -41,35 +53,37 @@ Html render(const Figure& figure, bool drawn, bool pictures) {
         escape(figure.title).text, id, id, embedded(figure.spec));
   }
   html += "<figcaption><p>"_html + figure.caption + "</p>\n"_html;
-  if (!figure.command.empty()) {
-    html += "<pre class=command>"_html + escape(figure.command) + "</pre>\n"_html;
-  }
-  html.text += fmt::format("<p>Files beside this page: <code>{}.vl.json</code>", id);
-  if (pictures) html.text += fmt::format(", <code>{}.png</code>, <code>{}.svg</code>", id, id);
-  return html + ".</p></figcaption>\n</figure>\n"_html;
+  if (!figure.command.empty()) html += command(figure.command);
+  html.text +=
+      fmt::format("<p class=files>{}.{}</p>", id, pictures ? "{png,svg,vl.json}" : "vl.json");
+  return html + "</figcaption>\n</figure>\n"_html;
 }
 
-/// A table right below a figure holds its numbers: closed until asked for.
-Html details(const Table& table) {
-  return "<details class=data><summary>The numbers</summary>\n"_html + render(table) +
-         "</details>\n"_html;
-}
-
+/// Figures stand side by side where there is room, each with the table of its numbers below it,
+/// closed until asked for; everything else takes the whole width.
 Html render(const Section& section, bool drawn, bool pictures) {
   Html html{fmt::format("<section id=\"{}\">\n<h2>", section.id)};
-  html += escape(section.title) + "</h2>\n"_html;
-  bool after_figure = false;
-  for (const auto& block : section.blocks) {
+  html += escape(section.title) + "</h2>\n<div class=panels>\n"_html;
+  for (size_t i = 0; i < section.blocks.size(); ++i) {
+    const auto& block = section.blocks[i];
     if (const auto* figure = std::get_if<Figure>(&block)) {
-      html += render(*figure, drawn, pictures);
+      html += "<div class=panel>\n"_html + render(*figure, drawn, pictures);
+      const auto* table =
+          i + 1 < section.blocks.size() ? std::get_if<Table>(&section.blocks[i + 1]) : nullptr;
+      if (table) {
+        html.text += fmt::format("<details class=data{}><summary>The numbers</summary>\n",
+                                 drawn ? "" : " open");
+        html += render(*table) + "</details>\n"_html;
+        ++i;
+      }
+      html += "</div>\n"_html;
     } else if (const auto* table = std::get_if<Table>(&block)) {
-      html += after_figure && drawn ? details(*table) : render(*table);
+      html += "<div class=wide>"_html + render(*table) + "</div>\n"_html;
     } else {
-      html += "<p>"_html + std::get<Html>(block) + "</p>\n"_html;
+      html += "<p class=wide>"_html + std::get<Html>(block) + "</p>\n"_html;
     }
-    after_figure = std::holds_alternative<Figure>(block);
   }
-  return html + "</section>\n"_html;
+  return html + "</div>\n</section>\n"_html;
 }
 
 Html summary(const std::vector<Section>& sections) {

@@ -24,7 +24,8 @@ std::string variable(const char* name) {
 /// Interpreters of the environments that run_all.sh keeps, the newest first.
 std::vector<fs::path> kept_interpreters() {
   std::string root = variable("LAVO_ENV_ROOT");
-  if (root.empty() && !variable("XDG_CACHE_HOME").empty()) root = variable("XDG_CACHE_HOME") + "/lavo";
+  if (root.empty() && !variable("XDG_CACHE_HOME").empty())
+    root = variable("XDG_CACHE_HOME") + "/lavo";
   if (root.empty()) root = variable("HOME") + "/.cache/lavo";
   std::error_code ignored;
   std::vector<fs::path> found;

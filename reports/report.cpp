@@ -13,16 +13,18 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The report in its order.
-constexpr MakeSection kSections[] = {
-    efficiency_lengths, speed_up,          time_and_memory,   decoding, heat_maps,   model_quality,
-    model_curves,       quality_over_time, other_experiments, problems, environments};
+constexpr MakeSections kSections[] = {efficiency_lengths, speed_up,          time_and_memory,
+                                      decoding,           heat_maps,         model_quality,
+                                      model_curves,       quality_over_time, numerics,
+                                      other_experiments,  problems,          environments};
 
 /// Draws the charts and returns the browser's libraries; "" and the reason when that cannot be
 /// done.
 std::string draw(const fs::path& out, std::string& reason) {
   const auto python = find_python("vl_convert");
   if (!python) {
-    reason = "no Python with vl-convert was found (LAVO_PYTHON, the environments of run_all.sh, PATH)";
+    reason =
+        "no Python with vl-convert was found (LAVO_PYTHON, the environments of run_all.sh, PATH)";
     return "";
   }
   const fs::path file = out / "vega.bundle.js";
@@ -43,8 +45,8 @@ std::string draw(const fs::path& out, std::string& reason) {
 ReportResult write_report(const std::vector<fs::path>& directories, const fs::path& out) {
   const Results results = load_results(directories);
   std::vector<Section> sections;
-  for (const MakeSection make : kSections) {
-    if (auto section = make(results)) sections.push_back(std::move(*section));
+  for (const MakeSections make : kSections) {
+    for (Section& section : make(results)) sections.push_back(std::move(section));
   }
   std::error_code error;
   fs::create_directories(out, error);
@@ -54,7 +56,8 @@ ReportResult write_report(const std::vector<fs::path>& directories, const fs::pa
   for (const Section& section : sections) {
     for (const auto& block : section.blocks) {
       if (const auto* figure = std::get_if<Figure>(&block)) {
-        write_atomically(out / (figure->id + ".vl.json"), figure->spec.dump(1) + "\n");
+        write_atomically(out / (figure->id + ".vl.json"),
+                         titled(figure->spec, figure->title).dump(1) + "\n");
         ++result.figures;
       }
     }

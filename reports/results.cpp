@@ -2,7 +2,9 @@
 #include "reports/results.h"
 
 #include <algorithm>
+#include <tuple>
 
+#include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 #include "reports/validate.h"
@@ -91,6 +93,12 @@ void read_plans(const std::filesystem::path& directory, std::vector<Sweep>& swee
   }
 }
 
+/// The order in which mechanisms are listed: LAVO among what it is read against, then the others.
+size_t rank_of(const std::string& mechanism) {
+  constexpr std::string_view kFirst[] = {"vanilla", "vanilla_math", "lavo", "local"};
+  return static_cast<size_t>(std::ranges::find(kFirst, mechanism) - std::begin(kFirst));
+}
+
 }  // namespace
 
 const Sweep* sweep_of(const Results& results, const Cells& cells) {
@@ -149,6 +157,12 @@ Results load_results(const std::vector<std::filesystem::path>& directories) {
       }
     }
   }
+  std::ranges::stable_sort(results.cells, [](const Cell& a, const Cell& b) {
+    const auto key = [](const Cell& cell) {
+      return std::tuple(cell.experiment, rank_of(cell.mechanism()), cell.axes);
+    };
+    return key(a) < key(b);
+  });
   return results;
 }
 
@@ -182,6 +196,26 @@ std::set<std::string> varying_axes(const Cells& cells) {
   return varying;
 }
 
+namespace {
+
+/// An option's default; null (which no option that is set equals) for a mechanism or an option that
+/// this program does not know.
+json default_of(const std::string& mechanism, const std::string& option) {
+  for (const Entry& entry : mechanisms()) {
+    if (entry.name != mechanism) continue;
+    const auto found = std::ranges::find(entry.options, option, &OptionInfo::name);
+    if (found != entry.options.end()) return found->default_value;
+  }
+  return {};
+}
+
+std::string in_words(const std::string& axis, const json& value) {
+  if (axis != "position_encoding") return fmt::format("{} {}", axis, text_of(value));
+  return value == "none" ? "no position encoding" : text_of(value);
+}
+
+}  // namespace
+
 Labels::Labels(const Cells& cells, const std::set<std::string>& apart) : apart_(apart) {
   std::map<std::string, int> total;
   std::map<std::string, std::map<std::string, std::map<json, int>>> counts;
@@ -191,6 +225,8 @@ Labels::Labels(const Cells& cells, const std::set<std::string>& apart) : apart_(
   }
   for (const auto& [mechanism, axes] : counts) {
     for (const auto& [axis, values] : axes) {
+      const json value = default_of(mechanism, axis);
+      if (values.contains(value)) usual_[mechanism][axis] = value;
       const auto most =
           std::ranges::max_element(values, {}, [](const auto& v) { return v.second; });
       if (2 * most->second > total[mechanism]) usual_[mechanism][axis] = most->first;
@@ -207,7 +243,7 @@ std::string Labels::operator()(const Cell& cell) const {
       const auto found = usual->second.find(name);
       if (found != usual->second.end() && found->second == value) continue;
     }
-    label += fmt::format(", {} {}", name, text_of(value));
+    label += ", " + in_words(name, value);
   }
   return label;
 }

@@ -36,6 +36,7 @@ struct Sweep {
   std::set<std::string> ids;
 };
 
+/// Cells in an order for readers: by experiment, mechanism and axes.
 struct Results {
   json environments = json::object();
   std::vector<Cell> cells;
@@ -69,7 +70,8 @@ std::map<std::vector<json>, Cells> split(const Cells& cells, const std::vector<s
 std::set<std::string> varying_axes(const Cells& cells);
 
 /// Names each variant of a mechanism by what sets it apart: "lavo", "lavo, window 8". An option's
-/// usual value, which more than half of the mechanism's cells have, goes without saying.
+/// usual value goes without saying: the one that more than half of the mechanism's cells have, else
+/// its default.
 class Labels {
  public:
   /// `apart`: axes that a figure shows otherwise (its x axis, its panels, the seed).

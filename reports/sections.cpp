@@ -13,6 +13,23 @@ Html marked(const std::string& mechanism, const std::string& label) {
          escape(label);
 }
 
+void Claims::add(const Html& subject, const Html& predicate) {
+  const auto found =
+      std::ranges::find(claims_, subject.text, [](const auto& claim) { return claim.first.text; });
+  if (found == claims_.end()) {
+    claims_.emplace_back(subject, predicate);
+  } else {
+    found->second += "; "_html + predicate;
+  }
+}
+
+std::vector<Html> Claims::sentences() const {
+  std::vector<Html> list;
+  for (const auto& [subject, predicate] : claims_)
+    list.push_back(subject + ": "_html + predicate + "."_html);
+  return list;
+}
+
 std::vector<Variant> variants(const Cells& cells, const std::set<std::string>& apart) {
   const Labels labels(cells, apart);
   std::vector<Variant> result;
@@ -55,7 +72,9 @@ std::string describe(const Cell& cell, const std::vector<std::string>& axes) {
       words.push_back(value == json(true) ? "cross attention" : "self attention");
     } else if (axis == "pass") {
       const std::string pass = text_of(value);
-      words.push_back(pass == "forward_backward" ? "forward + backward" : pass);
+      words.push_back(pass == "forward_backward" ? "forward + backward"
+                      : pass == "decode"         ? "decoding"
+                                                 : pass);
     } else if (value.is_number()) {
       words.push_back(fmt::format("{} {}", axis, text_of(value)));
     } else {
@@ -63,6 +82,11 @@ std::string describe(const Cell& cell, const std::vector<std::string>& axes) {
     }
   }
   return fmt::format("{}", fmt::join(words, ", "));
+}
+
+std::string capitalised(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
 }
 
 std::string slug(const std::string& text) {

@@ -26,20 +26,32 @@ struct Section {
   std::vector<Html> findings;  ///< sentences for the summary at the top
 };
 
-using MakeSection = std::optional<Section> (*)(const Results&);
-std::optional<Section> time_and_memory(const Results& results);
-std::optional<Section> efficiency_lengths(const Results& results);
-std::optional<Section> speed_up(const Results& results);
-std::optional<Section> decoding(const Results& results);
-std::optional<Section> heat_maps(const Results& results);
-std::optional<Section> model_quality(const Results& results);
-std::optional<Section> model_curves(const Results& results);
-std::optional<Section> quality_over_time(const Results& results);
-std::optional<Section> other_experiments(const Results& results);
-std::optional<Section> problems(const Results& results);
-std::optional<Section> environments(const Results& results);
+/// Empty when the records hold nothing for it.
+using MakeSections = std::vector<Section> (*)(const Results&);
+std::vector<Section> time_and_memory(const Results& results);
+std::vector<Section> efficiency_lengths(const Results& results);
+std::vector<Section> speed_up(const Results& results);
+std::vector<Section> decoding(const Results& results);
+std::vector<Section> heat_maps(const Results& results);
+std::vector<Section> model_quality(const Results& results);
+std::vector<Section> model_curves(const Results& results);
+std::vector<Section> quality_over_time(const Results& results);
+std::vector<Section> numerics(const Results& results);
+std::vector<Section> other_experiments(const Results& results);
+std::vector<Section> problems(const Results& results);
+std::vector<Section> environments(const Results& results);
 
 // What sections share.
+
+/// Findings that say the same of several panels: one sentence for each subject.
+class Claims {
+ public:
+  void add(const Html& subject, const Html& predicate);
+  std::vector<Html> sentences() const;  ///< "subject: predicate; predicate."
+
+ private:
+  std::vector<std::pair<Html, Html>> claims_;
+};
 
 /// The label behind a dot in the mechanism's colour.
 Html marked(const std::string& mechanism, const std::string& label);
@@ -62,6 +74,9 @@ std::string run_command(const Results& results, const Cells& cells,
 /// "forward, causal, float32": the named axes of a cell in words; constant ones left out where
 /// `varying` lacks them.
 std::string describe(const Cell& cell, const std::vector<std::string>& axes);
+
+/// "Ablation"
+std::string capitalised(std::string text);
 
 /// "attention-forward-causal" from any text: for ids and file names.
 std::string slug(const std::string& text);

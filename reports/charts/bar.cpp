@@ -47,7 +47,7 @@ json bar_chart(const AxisSpec& x, const std::vector<Bar>& bars, const std::vecto
     if (fits(rule.at, x)) xs.push_back(rule.at);
   }
   json place = channel("value", x, xs);
-  if (!dots) place["scale"] = json::object();
+  if (!dots) place["scale"] = {{"zero", true}};
   const json names = label_axis(order);
   const json color = {
       {"field", "color"}, {"type", "nominal"}, {"scale", nullptr}, {"legend", nullptr}};
@@ -58,7 +58,7 @@ json bar_chart(const AxisSpec& x, const std::vector<Bar>& bars, const std::vecto
                              {"note", "note"}});
   json layers = json::array();
   json mark = dots ? json{{"type", "point"}, {"filled", true}, {"size", 90}, {"opacity", 1}}
-                   : json{{"type", "bar"}, {"height", {{"band", 0.62}}}, {"opacity", 0.85}};
+                   : json{{"type", "bar"}, {"height", {{"band", 0.62}}}, {"opacity", 1}};
   layers.push_back(
       {{"mark", mark},
        {"encoding", {{"y", names}, {"x", place}, {"color", color}, {"tooltip", tips}}}});
@@ -68,7 +68,15 @@ json bar_chart(const AxisSpec& x, const std::vector<Bar>& bars, const std::vecto
       {{"transform", {{{"filter", "isValid(datum.low)"}}}},
        {"mark", {{"type", "rule"}, {"strokeWidth", 1.5}, {"color", dots ? "#6b7280" : "#111827"}}},
        {"encoding", {{"y", names}, {"x", low}, {"x2", {{"field", "high"}}}}}});
-  for (const json& layer : rule_layers(rules, x)) layers.push_back(layer);
+  layers.push_back({{"transform", {{{"filter", "datum.note != ''"}}}},
+                    {"mark",
+                     {{"type", "text"},
+                      {"align", "right"},
+                      {"dx", -10},
+                      {"fontSize", 11},
+                      {"color", "#9a3412"}}},
+                    {"encoding", {{"y", names}, {"x", place}, {"text", {{"field", "note"}}}}}});
+  for (const json& layer : rule_layers(rules, x, xs)) layers.push_back(layer);
   json chart = base();
   chart["height"] = {{"step", 26}};
   chart["data"] = {{"values", rows}};
@@ -114,7 +122,7 @@ json range_chart(const AxisSpec& x, const std::vector<Range>& ranges) {
       layer(
           "first", "last",
           {{"type", "bar"}, {"height", {{"band", 0.12}}}, {"color", "#9ca3af"}, {"opacity", 0.45}}),
-      layer("from", "last", {{"type", "bar"}, {"height", {{"band", 0.62}}}, {"opacity", 0.85}}),
+      layer("from", "last", {{"type", "bar"}, {"height", {{"band", 0.62}}}, {"opacity", 1}}),
       layer("low", "high", {{"type", "rule"}, {"strokeWidth", 3}, {"color", "#6b7280"}})};
   return chart;
 }

@@ -8,7 +8,7 @@
 namespace lavo::report {
 
 json heat_map(const std::string& x_title, const std::string& y_title,
-              const std::string& value_title, const std::vector<HeatCell>& cells) {
+              const std::vector<HeatCell>& cells) {
   json rows = json::array();
   std::vector<double> values;
   for (const HeatCell& cell : cells) {
@@ -17,16 +17,21 @@ json heat_map(const std::string& x_title, const std::string& y_title,
   }
   std::ranges::sort(values);
   const double middle = values.empty() ? 0 : (values.front() + values.back()) / 2;
-  const json x = {
-      {"field", "x"}, {"type", "ordinal"}, {"axis", {{"title", x_title}, {"labelAngle", 0}}}};
-  const json y = {
-      {"field", "y"}, {"type", "ordinal"}, {"sort", "descending"}, {"axis", {{"title", y_title}}}};
+  const json x = {{"field", "x"},
+                  {"type", "ordinal"},
+                  {"scale", {{"paddingInner", 0.03}}},
+                  {"axis", {{"title", x_title}, {"labelAngle", 0}}}};
+  const json y = {{"field", "y"},
+                  {"type", "ordinal"},
+                  {"sort", "descending"},
+                  {"scale", {{"paddingInner", 0.04}}},
+                  {"axis", {{"title", y_title}}}};
   json chart = base();
   chart["width"] = 360;
   chart["height"] = 240;
   chart["data"] = {{"values", rows}};
   chart["layer"] = {
-      {{"mark", {{"type", "rect"}, {"cornerRadius", 3}}},
+      {{"mark", {{"type", "rect"}}},
        {"encoding",
         {{"x", x},
          {"y", y},
@@ -34,7 +39,7 @@ json heat_map(const std::string& x_title, const std::string& y_title,
           {{"field", "value"},
            {"type", "quantitative"},
            {"scale", {{"scheme", "blues"}, {"zero", false}, {"nice", false}}},
-           {"legend", {{"title", value_title}, {"orient", "right"}, {"format", ".3~g"}}}}}}}},
+           {"legend", nullptr}}}}}},
       {{"mark", {{"type", "text"}, {"fontSize", 13}}},
        {"encoding",
         {{"x", x},

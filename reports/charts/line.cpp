@@ -44,7 +44,9 @@ json line_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<Curve>& 
   layers.push_back({{"params", {legend_pick()}},
                     {"mark", {{"type", "line"}, {"strokeWidth", 2}}},
                     {"encoding", line}});
+  if (!dots) layers.back()["encoding"]["color"] = look.color_with_legend();
   json point = encoding;
+  if (dots) point["color"] = look.color_with_legend();
   point["opacity"] = dots ? faded(1, 0.12) : json{{"value", 0}};
   point["tooltip"] = tooltip({{"label", "what"},
                               {"x", x.title},
@@ -54,11 +56,12 @@ json line_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<Curve>& 
   if (dots) point["shape"] = look.shape();
   layers.push_back(
       {{"mark", {{"type", "point"}, {"filled", true}, {"size", 45}}}, {"encoding", point}});
-  for (const json& layer : rule_layers(rules, x)) layers.push_back(layer);
+  for (const json& layer : rule_layers(rules, x, xs)) layers.push_back(layer);
 
   json chart = base();
   chart["data"] = {{"values", rows}};
   chart["layer"] = layers;
+  chart["resolve"] = own_legends();
   return chart;
 }
 

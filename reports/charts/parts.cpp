@@ -16,6 +16,9 @@ constexpr auto kTokenLabel =
     "datum.value >= 1048576 ? format(datum.value / 1048576, '~r') + 'M' : "
     "datum.value >= 1024 ? format(datum.value / 1024, '~r') + 'K' : format(datum.value, '~r')";
 
+constexpr auto kNumberLabel =
+    "datum.value < 0.001 ? format(datum.value, '.2~e') : format(datum.value, '.12~r')";
+
 struct Style {
   const char* mechanism;
   const char* color;
@@ -53,6 +56,7 @@ json base() {
               {"labelFontSize", 12},
               {"labelLimit", 300},
               {"symbolStrokeWidth", 2},
+              {"symbolOpacity", 1},
               {"symbolSize", 80},
               {"labelColor", "#374151"},
               {"title", nullptr}}}}}};
@@ -64,35 +68,51 @@ bool fits(double value, const AxisSpec& axis) {
 
 namespace {
 
-/// Powers of the base from the smallest to the largest value, thinned to at most `most`.
-std::vector<double> powers(double low, double high, double base, size_t most) {
+/// Powers of two from the smallest to the largest value, thinned to at most 10.
+std::vector<double> binary_ticks(double low, double high) {
   std::vector<double> ticks;
-  const int first = static_cast<int>(std::floor(std::log(low) / std::log(base) + 1e-9));
-  const int last = static_cast<int>(std::ceil(std::log(high) / std::log(base) - 1e-9));
-  const int step =
-      std::max(1, static_cast<int>(std::ceil((last - first + 1.0) / static_cast<double>(most))));
-  for (int i = first; i <= last; i += step) ticks.push_back(std::pow(base, i));
+  const int first = static_cast<int>(std::ceil(std::log2(low) - 1e-9));
+  const int last = static_cast<int>(std::floor(std::log2(high) + 1e-9));
+  const int step = std::max(1, (last - first + 10) / 10);
+  for (int i = first; i <= last; i += step) ticks.push_back(std::exp2(i));
   return ticks;
+}
+
+/// 1, 10, 100 between the values; 1, 2, 5, 10 where these would be fewer than three.
+std::vector<double> decimal_ticks(double low, double high) {
+  for (const auto& steps : {std::vector<double>{1}, std::vector<double>{1, 2, 5}}) {
+    std::vector<double> ticks;
+    for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10) {
+      for (const double step : steps) {
+        if (step * power >= low && step * power <= high) ticks.push_back(step * power);
+      }
+    }
+    if (ticks.size() >= 3 || steps.size() > 1) return ticks;
+  }
+  return {};
 }
 
 }  // namespace
 
 json channel(const std::string& name, const AxisSpec& spec, const std::vector<double>& values) {
-  json axis = {{"title", spec.title}, {"labelFlush", true}};
+  json axis = {{"title", spec.title}, {"labelFlush", true}, {"tickCount", 8}};
   json scale = {{"zero", false}};
   if (spec.scale != Scale::kLinear && !values.empty()) {
-    const auto [low, high] = std::ranges::minmax(values);
-    const double base = spec.scale == Scale::kTokens ? 2 : 10;
-    scale = {{"type", "log"}, {"base", base}, {"nice", false}};
-    const std::vector<double> ticks = powers(low, high, base, 10);
+    const auto [least, most] = std::ranges::minmax(values);
+    // Room around the points, but none where the axis ends with what was measured.
+    const double room = spec.scale == Scale::kTokens ? 1 : 1.25;
+    const double low = least / room, high = std::max(most * room, low * 2);
+    scale = {{"type", "log"},
+             {"base", spec.scale == Scale::kTokens ? 2 : 10},
+             {"nice", false},
+             {"domain", {low, high}}};
     if (spec.scale == Scale::kTokens) {
       axis["labelExpr"] = kTokenLabel;
-      scale["domain"] = {low, std::max(high, low * 2)};
+      axis["values"] = binary_ticks(low, high);
     } else {
-      axis["format"] = "~g";
-      scale["domain"] = {std::min(low, ticks.front()), std::max(high, ticks.back())};
+      axis["labelExpr"] = kNumberLabel;
+      axis["values"] = decimal_ticks(low, high);
     }
-    axis["values"] = ticks;
   }
   return {{"field", name}, {"type", "quantitative"}, {"axis", axis}, {"scale", scale}};
 }
@@ -130,9 +150,12 @@ json Look::channel(const json& range, const json& legend) const {
           {"legend", legend}};
 }
 
-json Look::color() const { return channel(colors_, {{"title", nullptr}}); }
+json Look::color() const { return channel(colors_, nullptr); }
+json Look::color_with_legend() const { return channel(colors_, {{"title", nullptr}}); }
 json Look::dash() const { return channel(dashes_, nullptr); }
 json Look::shape() const { return channel(shapes_, {{"title", nullptr}}); }
+json own_legends() { return {{"legend", {{"color", "independent"}, {"shape", "independent"}}}}; }
+
 json legend_pick() {
   return {
       {"name", "pick"}, {"select", {{"type", "point"}, {"fields", {"label"}}}}, {"bind", "legend"}};
@@ -141,7 +164,7 @@ json faded(double full, double faint) {
   return {{"condition", {{"param", "pick"}, {"value", full}}}, {"value", faint}};
 }
 
-json rule_layers(const std::vector<Rule>& rules, const AxisSpec& x) {
+json rule_layers(const std::vector<Rule>& rules, const AxisSpec& x, const std::vector<double>& xs) {
   json layers = json::array();
   for (const Rule& rule : rules) {
     if (!fits(rule.at, x)) continue;
@@ -150,14 +173,17 @@ json rule_layers(const std::vector<Rule>& rules, const AxisSpec& x) {
     layers.push_back({{"data", data},
                       {"mark", {{"type", "rule"}, {"strokeDash", {4, 4}}, {"color", "#6b7280"}}},
                       {"encoding", place}});
+    // Near the right edge the name stands to the left of its line.
+    const auto [low, high] = std::ranges::minmax(xs);
+    const bool right = rule.at > low + 0.8 * (high - low);
     json text = place;
     text["text"] = {{"field", "rule"}};
     layers.push_back({{"data", data},
                       {"mark",
                        {{"type", "text"},
-                        {"align", "left"},
-                        {"dx", 4},
-                        {"y", 8},
+                        {"align", right ? "right" : "left"},
+                        {"dx", right ? -4 : 4},
+                        {"y", 8 + 14 * static_cast<int>(layers.size() / 2)},
                         {"fontSize", 11},
                         {"color", "#6b7280"}}},
                       {"encoding", text}});
@@ -174,6 +200,12 @@ json tooltip(const std::vector<std::pair<std::string, std::string>>& fields) {
     list.push_back(entry);
   }
   return list;
+}
+
+json titled(json chart, const std::string& title) {
+  chart["title"] = {{"text", title},     {"anchor", "start"}, {"fontSize", 14},
+                    {"fontWeight", 600}, {"offset", 12},      {"color", "#1f2937"}};
+  return chart;
 }
 
 std::string color_of(const std::string& mechanism) {

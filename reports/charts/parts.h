@@ -21,9 +21,11 @@ json channel(const std::string& name, const AxisSpec& spec, const std::vector<do
 class Look {
  public:
   void add(const std::string& label, const std::string& mechanism);
-  json color() const;
-  json dash() const;  ///< without a legend of its own
+  json color() const;  ///< without a legend of its own, as dash()
+  json dash() const;
   json shape() const;
+  /// color() with the legend, in the layer whose symbols it shows.
+  json color_with_legend() const;
 
  private:
   json channel(const json& range, const json& legend) const;
@@ -32,12 +34,15 @@ class Look {
   std::map<std::string, int> variants_;
 };
 
+/// Keeps the legend of the layer whose symbols it shows from merging with those of other layers.
+json own_legends();
+
 /// A click on a legend entry fades the others: the parameter, and an opacity that follows it.
 json legend_pick();
 json faded(double full, double faint);
 
-/// Layers of vertical lines with their names.
-json rule_layers(const std::vector<Rule>& rules, const AxisSpec& x);
+/// Layers of vertical lines with their names; `xs`: every value on the axis.
+json rule_layers(const std::vector<Rule>& rules, const AxisSpec& x, const std::vector<double>& xs);
 
 /// Pairs of field and title; numbers are shown with four digits.
 json tooltip(const std::vector<std::pair<std::string, std::string>>& fields);

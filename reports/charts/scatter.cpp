@@ -25,6 +25,7 @@ json scatter_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<Scatt
   range["y"]["field"] = "low";
   range["y2"] = {{"field", "high"}};
   json dot = place;
+  dot["color"] = look.color_with_legend();
   dot["shape"] = look.shape();
   dot["opacity"] = faded(1, 0.12);
   dot["tooltip"] = tooltip({{"label", "what"},
@@ -40,6 +41,7 @@ json scatter_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<Scatt
                     {{"params", {legend_pick()}},
                      {"mark", {{"type", "point"}, {"filled", true}, {"size", 110}}},
                      {"encoding", dot}}};
+  chart["resolve"] = own_legends();
   return chart;
 }
 

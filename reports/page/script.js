@@ -32,6 +32,7 @@ function settings() {
   const [ink, soft, line] = dark.matches ? ["#e5e7eb", "#9ca3af", "#374151"] : ["#374151", "#6b7280", "#e5e7eb"];
   return {
     background: null,
+    font: getComputedStyle(document.body).fontFamily,
     axis: {labelColor: ink, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft},
     legend: {labelColor: ink, titleColor: ink, columns: narrow.matches ? 2 : 4, orient: "bottom"},
   };

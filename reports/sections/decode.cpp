@@ -5,7 +5,7 @@
 
 namespace lavo::report {
 
-std::optional<Section> decoding(const Results& results) {
+std::vector<Section> decoding(const Results& results) {
   Section section{"decode", "Decoding", {}, {}};
   for (const Panel& panel : efficiency_panels(results)) {
     if (!panel.is_decode()) continue;
@@ -15,8 +15,8 @@ std::optional<Section> decoding(const Results& results) {
                       "Median with its 95 % interval. A flat line is constant cost per token.");
     }
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

@@ -46,8 +46,9 @@ Range range_of(const std::string& label, const std::string& mechanism,
 
 }  // namespace
 
-std::optional<Section> efficiency_lengths(const Results& results) {
+std::vector<Section> efficiency_lengths(const Results& results) {
   Section section{"efficiency-length", "Efficiency length", {}, {}};
+  Claims claims;
   for (const Panel& panel : efficiency_panels(results)) {
     if (panel.is_decode()) continue;
     for (const Base& base : kBases) {
@@ -70,12 +71,11 @@ std::optional<Section> efficiency_lengths(const Results& results) {
           ranges.push_back(
               range_of(fmt::format("{}: {}", row.label, word), row.mechanism, *length));
           if (row.mechanism == "lavo") {
-            section.findings.push_back(
-                marked(row.mechanism, row.label) +
-                escape(fmt::format(" is {} than {} ({}) ",
-                                   metric == std::string("time") ? "faster" : "smaller", base.name,
-                                   panel.title)) +
-                in_words(*length) + "."_html);
+            claims.add(marked(row.mechanism, row.label) +
+                           escape(fmt::format(
+                               " is {} than {}",
+                               std::string_view(word) == "time" ? "faster" : "smaller", base.name)),
+                       escape(panel.title + " ") + in_words(*length));
           }
         }
         table.rows.push_back(line);
@@ -91,8 +91,9 @@ std::optional<Section> efficiency_lengths(const Results& results) {
       section.blocks.push_back(table);
     }
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  section.findings = claims.sentences();
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

@@ -4,7 +4,7 @@
 
 namespace lavo::report {
 
-std::optional<Section> environments(const Results& results) {
+std::vector<Section> environments(const Results& results) {
   Section section{"environment", "Environment", {}, {}};
   for (const auto& [id, environment] : results.environments.items()) {
     Table table{"Environment " + id, {"part", "name", "value"}, {}};
@@ -20,7 +20,7 @@ std::optional<Section> environments(const Results& results) {
     }
     section.blocks.push_back(table);
   }
-  return section;
+  return {section};
 }
 
 }  // namespace lavo::report

@@ -76,8 +76,8 @@ void add(Section& section, const Results& results, const Grid& grid, const std::
   if (values.empty()) return;
   std::vector<HeatCell> cells;
   const std::string mechanism = grid.cells.front()->mechanism();
-  const std::string title =
-      fmt::format("{} of {} over {} and {}, {}", name, mechanism, grid.x, grid.y, where);
+  const std::string title = capitalised(
+      fmt::format("{} of {} over {} and {}, {}", name, mechanism, grid.x, grid.y, where));
   Table table{title, {grid.y, grid.x, name}, {}};
   for (const auto& [part, shown] : values) {
     const Cell& cell = *part->front();
@@ -88,18 +88,15 @@ void add(Section& section, const Results& results, const Grid& grid, const std::
          {number(cell.axis(grid.x), "1"), cell.axis(grid.x).get<double>()},
          {number(shown.value, shown.interval, shown.unit, shown.by), shown.value}});
   }
-  const std::string unit = values.front().second.unit;
-  section.blocks.push_back(Figure{
-      slug("grid " + title), title,
-      heat_map(grid.x, grid.y, name + (unit == "1" || unit == "x" ? "" : " (" + unit + ")"), cells),
-      escape("One cell is one configuration, everything else equal."),
-      run_command(results, grid.cells, {})});
+  section.blocks.push_back(Figure{slug("grid " + title), title, heat_map(grid.x, grid.y, cells),
+                                  escape("Everything but these two options is equal."),
+                                  run_command(results, grid.cells, {})});
   section.blocks.push_back(table);
 }
 
 }  // namespace
 
-std::optional<Section> heat_maps(const Results& results) {
+std::vector<Section> heat_maps(const Results& results) {
   Section section{"grids", "Two options together", {}, {}};
   const Cells cells =
       select(results, [](const Cell& cell) { return cell.ok() && !cell.mechanism().empty(); });
@@ -136,8 +133,8 @@ std::optional<Section> heat_maps(const Results& results) {
       add(section, results, grid, where, "speed-up over fused attention", gains);
     }
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

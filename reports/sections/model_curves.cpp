@@ -37,7 +37,7 @@ void add_extrapolation(const ModelGroup& group, Section& section) {
   std::vector<Rule> trained;
   if (group.context > 0) trained.push_back({group.context, "trained here"});
   section.blocks.push_back(Figure{slug("context " + group.title),
-                                  "Perplexity over context, " + group.title,
+                                  group.title + ": perplexity over context",
                                   line_chart({"context at test (tokens)", Scale::kTokens},
                                              {"perplexity per byte"}, curves, trained),
                                   escape("The same text in longer pieces, no further training; "
@@ -45,7 +45,8 @@ void add_extrapolation(const ModelGroup& group, Section& section) {
                                          "mechanism that ignores the distant past looks like too: "
                                          "read it beside local attention."),
                                   group.command});
-  Table table{"Perplexity per byte over context, " + group.title, {"model"}, {}};
+  Claims claims;
+  Table table{group.title + ": perplexity per byte over context", {"model"}, {}};
   std::set<double> contexts;
   for (const Curve& curve : curves) {
     for (const ChartPoint& point : curve.points) contexts.insert(point.x);
@@ -65,16 +66,18 @@ void add_extrapolation(const ModelGroup& group, Section& section) {
       line.push_back(cell);
     }
     table.rows.push_back(line);
-    if (points.size() > 1 && (row == group.lavo() || row->mechanism == "vanilla")) {
+    if (points.size() > 1 &&
+        (row == group.lavo() || row->mechanism == "vanilla" || row->mechanism == "local")) {
       const By by = row->cells.size() > 1 ? By::kSeeds : By::kRecord;
-      section.findings.push_back(
-          escape(group.title + ": from a context of ") + tokens(points.front().x) + " to "_html +
-          tokens(points.back().x) + " the perplexity per byte of "_html +
-          marked(row->mechanism, row->label) + " goes from "_html +
-          number(points.front().y, points.front().interval, "1", by) + " to "_html +
-          number(points.back().y, points.back().interval, "1", by) + "."_html);
+      claims.add(escape(group.title + ", beyond the trained context: perplexity per byte from ") +
+                     tokens(points.front().x) + " to "_html + tokens(points.back().x) +
+                     " tokens"_html,
+                 marked(row->mechanism, row->label) + " "_html +
+                     number(points.front().y, points.front().interval, "1", by) + " to "_html +
+                     number(points.back().y, points.back().interval, "1", by));
     }
   }
+  for (const Html& sentence : claims.sentences()) section.findings.push_back(sentence);
   section.blocks.push_back(table);
 }
 
@@ -83,33 +86,34 @@ struct CurveFigure {
   bool trained_only;
 };
 constexpr CurveFigure kFigures[] = {
-    {"loss_by_offset", "Loss by offset in the block", "offset in the block (tokens)",
+    {"loss_by_offset", "loss by offset in the block", "offset in the block (tokens)",
      "A token at offset 0 of a block sees nothing of the past through block attention alone.",
      true},
-    {"loss_by_position", "Loss by position in the window", "position in the window (tokens)",
+    {"loss_by_position", "loss by position in the window", "position in the window (tokens)",
      "Falls as long as more past helps.", true},
-    {"training_loss", "Training loss", "step",
+    {"training_loss", "training loss", "step",
      "Mean over seeds; models that are not trained are shown too.", false},
 };
 
 }  // namespace
 
-std::optional<Section> model_curves(const Results& results) {
+std::vector<Section> model_curves(const Results& results) {
   Section section{"curves", "Context, position and training", {}, {}};
   for (const ModelGroup& group : model_groups(results)) {
+    if (group.mechanisms() < 2) continue;  // a grid of one mechanism has a figure of its own
     add_extrapolation(group, section);
     for (const CurveFigure& figure : kFigures) {
       const auto curves = curves_of(shown(group, figure.trained_only), figure.series);
       if (curves.empty()) continue;
       const bool dots = curves.front().points.size() <= 20;
       section.blocks.push_back(Figure{slug(std::string(figure.series) + " " + group.title),
-                                      fmt::format("{}, {}", figure.title, group.title),
+                                      fmt::format("{}: {}", group.title, figure.title),
                                       line_chart({figure.x}, {"loss (bit/byte)"}, curves, {}, dots),
                                       escape(figure.caption), group.command});
     }
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

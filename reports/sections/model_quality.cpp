@@ -67,12 +67,11 @@ Figure loss_figure(const ModelGroup& group) {
   std::vector<Rule> floors;
   if (group.order2) floors.push_back({*group.order2, "order-2 model"});
   if (group.order1) floors.push_back({*group.order1, "order-1 model"});
-  return {slug("loss " + group.title), "Loss on unseen text, " + group.title,
+  return {slug("loss " + group.title), group.title + ": loss on unseen text",
           bar_chart({"loss (bit/byte), lower is better"}, bars, floors, /*dots=*/true),
           escape("Mean over seeds with its 95 % interval. Right of the order-2 byte model a "
                  "network has learned less than counting pairs of bytes does: "
-                 "it is not trained, and its place says nothing about the mechanism. " +
-                 group.settings + "."),
+                 "it is not trained, and its place says nothing about the mechanism."),
           group.command};
 }
 
@@ -87,7 +86,7 @@ std::optional<Figure> change_figure(const ModelGroup& group) {
       bars.push_back({row.label, row.mechanism, difference->value, difference->interval});
   }
   if (bars.empty()) return std::nullopt;
-  return Figure{slug("change " + group.title), "Difference to " + lavo->label + ", " + group.title,
+  return Figure{slug("change " + group.title), group.title + ": difference to " + lavo->label,
                 bar_chart({"difference in loss (bit/byte), left is better"}, bars),
                 escape("Mean difference at equal seed on the same text, with its 95 % interval; "
                        "models that are not trained are left out."),
@@ -124,17 +123,19 @@ void add_findings(const ModelGroup& group, Section& section) {
 
 }  // namespace
 
-std::optional<Section> model_quality(const Results& results) {
+std::vector<Section> model_quality(const Results& results) {
   Section section{"quality", "Quality of language models", {}, {}};
   for (const ModelGroup& group : model_groups(results)) {
-    if (!group.description.empty()) section.blocks.push_back(escape(group.description));
+    section.blocks.push_back(
+        escape(fmt::format("{}{}All models: {}.", group.description,
+                           group.description.empty() ? "" : ". ", group.settings)));
     section.blocks.push_back(loss_figure(group));
     section.blocks.push_back(quality_table(group));
     if (auto figure = change_figure(group)) section.blocks.push_back(std::move(*figure));
     add_findings(group, section);
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

@@ -2,6 +2,7 @@
 // Experiments without a section of their own, one added later included: each series as curves, each
 // metric as a column.
 #include <algorithm>
+#include <limits>
 
 #include "reports/sections.h"
 #include "reports/seeds.h"
@@ -9,7 +10,7 @@
 namespace lavo::report {
 namespace {
 
-const std::set<std::string> kOwnSection = {"efficiency", "language_model"};
+const std::set<std::string> kOwnSection = {"efficiency", "language_model", "numerics"};
 
 AxisSpec x_axis(const std::string& name, const std::vector<Curve>& curves) {
   const bool over_tokens = name == "length" || name == "context" || name == "position";
@@ -38,7 +39,7 @@ std::string with_unit(const std::string& name, const std::string& unit) {
 }
 
 void add_series(Section& section, const Results& results, const std::vector<Variant>& rows,
-                const Cells& cells, const std::string& where) {
+                const Cells& cells) {
   std::map<std::string, const Series*> names;
   for (const Cell* cell : cells) {
     for (const auto& [name, series] : cell->series) names.emplace(name, &series);
@@ -50,22 +51,20 @@ void add_series(Section& section, const Results& results, const std::vector<Vari
       if (points.size() > 1) curves.push_back({row.label, row.mechanism, std::move(points)});
     }
     if (curves.empty()) continue;
-    const std::string title = fmt::format("{}, {}", with_unit(name, ""), where);
     section.blocks.push_back(Figure{
-        slug(title), title,
+        slug(section.id + " " + name), capitalised(with_unit(name, "")),
         line_chart(x_axis(example->x, curves), y_axis(with_unit(name, example->unit), curves),
                    curves),
         escape("Mean over seeds where there are several."), run_command(results, cells, {})});
   }
 }
 
-void add_metrics(Section& section, const std::vector<Variant>& rows, const Cells& cells,
-                 const std::string& where) {
+Table metrics_table(const std::vector<Variant>& rows, const Cells& cells) {
   std::set<std::string> names;
   for (const Cell* cell : cells) {
     for (const auto& [name, metric] : cell->metrics) names.insert(name);
   }
-  Table table{where, {"what"}, {}};
+  Table table{"Every metric", {"what"}, {}};
   for (const std::string& name : names) table.columns.push_back(with_unit(name, ""));
   for (const Variant& row : rows) {
     std::vector<TableCell> line = {{marked(row.mechanism, row.label)}};
@@ -83,25 +82,26 @@ void add_metrics(Section& section, const std::vector<Variant>& rows, const Cells
     }
     table.rows.push_back(line);
   }
-  section.blocks.push_back(table);
+  return table;
 }
 
 }  // namespace
 
-std::optional<Section> other_experiments(const Results& results) {
-  Section section{"others", "Further experiments", {}, {}};
+std::vector<Section> other_experiments(const Results& results) {
+  std::vector<Section> sections;
   const Cells cells = select(results, [](const Cell& cell) {
     return cell.ok() && !kOwnSection.contains(cell.experiment);
   });
   std::map<std::string, Cells> by_experiment;
   for (const Cell* cell : cells) by_experiment[cell->experiment].push_back(cell);
   for (const auto& [experiment, part] : by_experiment) {
+    Section section{slug(experiment), capitalised(with_unit(experiment, "")), {}, {}};
     const auto rows = variants(part, {"seed"});
-    add_series(section, results, rows, part, experiment);
-    add_metrics(section, rows, part, experiment);
+    add_series(section, results, rows, part);
+    section.blocks.push_back(metrics_table(rows, part));
+    sections.push_back(std::move(section));
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  return sections;
 }
 
 }  // namespace lavo::report

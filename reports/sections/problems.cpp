@@ -9,7 +9,7 @@ constexpr double kUnstable = 0.1;  ///< an interval wider than this part of the 
 
 }  // namespace
 
-std::optional<Section> problems(const Results& results) {
+std::vector<Section> problems(const Results& results) {
   Section section{"problems", "Failed, skipped and unstable", {}, {}};
   Table counts{"How the cells ended", {"status", "cells"}, {}};
   std::map<std::string, int> statuses;
@@ -19,6 +19,13 @@ std::optional<Section> problems(const Results& results) {
         {{escape(status)}, {number(count, "1", By::kCount), static_cast<double>(count)}});
   }
   section.blocks.push_back(counts);
+  Html text = number(statuses["ok"], "1", By::kCount) + " of "_html +
+              number(static_cast<double>(results.cells.size()), "1", By::kCount) +
+              " cells have a result"_html;
+  for (const auto& [status, count] : statuses) {
+    if (status != "ok") text += ", "_html + number(count, "1", By::kCount) + escape(" " + status);
+  }
+  section.findings.push_back(text + " (<a href=\"#problems\">why</a>)."_html);
 
   const Cells failed = select(results, [](const Cell& cell) { return !cell.ok(); });
   if (!failed.empty()) {
@@ -53,7 +60,7 @@ std::optional<Section> problems(const Results& results) {
     }
   }
   if (!unstable.rows.empty()) section.blocks.push_back(unstable);
-  return section;
+  return {section};
 }
 
 }  // namespace lavo::report

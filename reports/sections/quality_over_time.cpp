@@ -7,7 +7,7 @@
 
 namespace lavo::report {
 
-std::optional<Section> quality_over_time(const Results& results) {
+std::vector<Section> quality_over_time(const Results& results) {
   Section section{"pareto", "Quality over time", {}, {}};
   for (const ModelGroup& group : model_groups(results)) {
     std::vector<ScatterPoint> points;
@@ -19,12 +19,12 @@ std::optional<Section> quality_over_time(const Results& results) {
     }
     if (points.size() < 2) continue;
     section.blocks.push_back(Figure{
-        slug("pareto " + group.title), "Loss over training time per token, " + group.title,
+        slug("pareto " + group.title), group.title + ": loss over training time per token",
         scatter_chart({"training time per token (µs)", Scale::kLog}, {"loss (bit/byte)"}, points),
         escape("Down and left is better. Time per token is 1 / tokens_per_second, forward and "
                "backward, of the whole model; models that are not trained are left out."),
         group.command});
-    Table table{"Beaten by none in both loss and time, " + group.title,
+    Table table{group.title + ": beaten by none in both loss and time",
                 {"model", "loss", "training time per token"},
                 {}};
     for (const ScatterPoint& point : points) {
@@ -40,8 +40,8 @@ std::optional<Section> quality_over_time(const Results& results) {
     }
     section.blocks.push_back(table);
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

@@ -34,7 +34,7 @@ const Cell* at(const Variant* row, double length) {
 TableCell quotient(const Cell* base, const Cell& own, const std::string& metric) {
   const Metric* a = base ? base->metric(metric) : nullptr;
   const Metric* b = own.metric(metric);
-  if (!a || !b || b->value == 0) return {escape("–")};
+  if (!a || !b || a == b || b->value == 0) return {escape("–")};
   const Estimate estimate = ratio(*a, *b);
   return {number(estimate.value, estimate.interval, "x", By::kRatio), estimate.value};
 }
@@ -47,8 +47,9 @@ TableCell plain(const Cell& cell, const std::string& metric) {
 
 }  // namespace
 
-std::optional<Section> speed_up(const Results& results) {
+std::vector<Section> speed_up(const Results& results) {
   Section section{"speed-up", "Speed-up at one length", {}, {}};
+  Claims claims;
   for (const Panel& panel : efficiency_panels(results)) {
     const auto length = length_to_quote(panel);
     if (panel.is_decode() || !length) continue;
@@ -77,17 +78,17 @@ std::optional<Section> speed_up(const Results& results) {
                             plain(*cell, "worst_error")});
       if (row.mechanism == "lavo" && cell->metric("time") && fused) {
         const Estimate gain = ratio(*fused->metric("time"), *cell->metric("time"));
-        section.findings.push_back(
-            escape(fmt::format("At {} tokens ({}) ", format_length(*length), panel.title)) +
-            marked(row.mechanism, row.label) + " runs at "_html +
-            number(gain.value, gain.interval, "x", By::kRatio) +
-            " the speed of fused attention."_html);
+        claims.add(escape(fmt::format("At {} tokens ", format_length(*length))) +
+                       marked(row.mechanism, row.label) +
+                       " runs at this multiple of the speed of fused attention"_html,
+                   escape(panel.title + " ") + number(gain.value, gain.interval, "x", By::kRatio));
       }
     }
     section.blocks.push_back(table);
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  section.findings = claims.sentences();
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

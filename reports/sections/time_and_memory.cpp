@@ -5,21 +5,31 @@
 
 namespace lavo::report {
 
-std::optional<Section> time_and_memory(const Results& results) {
+std::vector<Section> time_and_memory(const Results& results) {
   Section section{"time-memory", "Time and memory over length", {}, {}};
   constexpr auto caption =
       "Median with its 95 % interval; both axes are logarithmic, so a straight line of slope 1 is "
       "linear cost.";
+  Claims claims;
   for (const Panel& panel : efficiency_panels(results)) {
     if (panel.is_decode()) continue;
     for (const Quantity& quantity :
          {Quantity{"time", "Time", "time (ms)", 1},
           Quantity{"peak_memory", "Peak memory", "peak memory above the inputs (MiB)", 0x1p-20}}) {
       add_over_length(section, panel, quantity, "length n (tokens)", caption);
+      for (const Variant& row : panel.rows) {
+        const auto slope = fitted_exponent(row.cells, quantity.metric);
+        if (!slope || row.mechanism != "lavo") continue;
+        claims.add(
+            escape(quantity.name) + " of "_html + marked(row.mechanism, row.label) +
+                " grows with this power of the length"_html,
+            escape(panel.title + " ") + number(slope->value, slope->interval, "1", By::kExponent));
+      }
     }
   }
-  if (section.blocks.empty()) return std::nullopt;
-  return section;
+  section.findings = claims.sentences();
+  if (section.blocks.empty()) return {};
+  return {section};
 }
 
 }  // namespace lavo::report

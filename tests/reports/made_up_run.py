@@ -131,9 +131,18 @@ cell("language_model", {"mechanism": "performer", "seed": 0, **LM, "feature_coun
 
 for name, error in (("vanilla", 2e-7), ("lavo", 4e-7), ("linear", 8e-7), ("performer", 5e-6)):
     for dtype, scale in (("float32", 1), ("bfloat16", 6e4)):
-        points = [[n, float(f"{error * scale * (1 + .1 * math.log2(n / 1024)):.3g}")] for n in (1024, 16384, 262144, 1048576)]
-        cell("numerics", {"mechanism": name, "dtype": dtype, "device": "cpu", "threads": 2},
-             {"worst_error": metric(points[-1][1], "1", kind="bound")}, {"error": {"x": "length", "unit": "1", "points": points}})
+        for length in (4096, 1048576):
+            points = [[2 ** i, float(f"{error * scale * (1 + .03 * i):.3g}")] for i in range(0, length.bit_length(), 2)]
+            cell("numerics", {"measure": "output", "mechanism": name, "dtype": dtype, "length": length, "device": "cpu", "threads": 2},
+                 {"worst_error": metric(points[-1][1], "1", kind="bound"), "allowed_error": metric(1e-5 * scale, "1", "none", "bound")},
+                 {"error": {"x": "position", "unit": "1", "points": points}})
+for seed in range(3):
+    for scale in (.5, 1, 2):
+        cell("numerics", {"measure": "softmax", "mechanism": "performer", "feature_count": 266, "length": 512, "scale": scale, "seed": seed},
+             {"softmax_error": metric(round(.05 * scale ** 3 * random.lognormvariate(0, .1), 4), "1", kind="seeded")}, seed=seed)
+for name, accuracy in (("vanilla", .99), ("lavo", .04)):
+    cell("recall", {"mechanism": name, "pairs": 8, "seed": 0}, {"accuracy": metric(accuracy, "1", "higher", "seeded")},
+         {"accuracy": {"x": "step", "unit": "1", "points": [[100 * i, round(accuracy * i / 7, 3)] for i in range(8)]}})
 
 environment = {
     "machine": {"cpu_model": "Made-up CPU <b>0.0 GHz</b>", "cores": 2, "memory_bytes": 16 * GIB, "gpu_model": None, "gpu_memory_bytes": None, "driver": None},
