@@ -191,7 +191,7 @@ all() {
   step "Build ($preset)" build
   for sweep in "${sweeps[@]}"; do step "Sweep $sweep ($profile)" measure "$sweep"; done
   step "Report" report
-  printf '\nEverything took %d s. The report: %s\n' $SECONDS "$output/index.html"
+  printf '\nEverything took %d s. The report: %s\n' $SECONDS "$output/report/index.html"
 }
 
 # ---- The command line --------------------------------------------------------------------------

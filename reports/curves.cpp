@@ -47,7 +47,7 @@ Table values_table(const Panel& panel, const std::vector<Variant>& rows, const s
         if (const Metric* value = each->metric(metric)) {
           cell = {number(value->value, value->ci95, value->unit), value->value};
         } else if (!each->ok()) {
-          cell = {"<span class=status>"_html + escape(each->status) + "</span>"_html};
+          cell = {status_mark(each->status)};
         }
       }
       line.push_back(cell);
@@ -83,7 +83,7 @@ void add_over_length(Section& section, const Panel& panel, const Quantity& quant
   section.blocks.push_back(
       Figure{slug(title), title,
              line_chart({x_title, Scale::kTokens}, {quantity.axis, Scale::kLog}, curves),
-             escape(caption), panel.command});
+             escape(caption), panel.origin});
   section.blocks.push_back(values_table(panel, panel.rows, quantity.metric, title));
 }
 

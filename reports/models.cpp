@@ -46,7 +46,7 @@ void add_groups(const Results& results, const Cells& cells, const std::string& n
     group.description = description;
     if (!named.empty()) group.title += ": " + describe(*part.front(), named);
     group.settings = describe(*part.front(), shared);
-    group.command = run_command(results, part, named);
+    group.origin = origin_of(results, part, named);
     if (const json context = part.front()->axis("context"); context.is_number())
       group.context = context;
     group.rows = variants(part, apart);

@@ -11,7 +11,7 @@ struct ModelGroup {
   std::string title;        ///< the sweep's name, and what sets the group apart in it
   std::string description;  ///< of the sweep
   std::string settings;     ///< "2 layers, width 64, ...": what all models share
-  std::string command;
+  Origin origin;
   double context = 0;         ///< trained at, tokens; 0 when the records do not say
   std::vector<Variant> rows;  ///< best first; a row's cells are its seeds
   /// bit/byte of the byte models of order 1 and 2 on the scored text.

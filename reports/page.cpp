@@ -53,7 +53,8 @@ Html render(const Figure& figure, bool drawn, bool pictures) {
         escape(figure.title).text, id, id, embedded(figure.spec));
   }
   html += "<figcaption><p>"_html + figure.caption + "</p>\n"_html;
-  if (!figure.command.empty()) html += command(figure.command);
+  html += "<p>Measured on "_html + escape(figure.origin.machine) + " by</p>"_html +
+          command(figure.origin.command);
   html.text +=
       fmt::format("<p class=files>{}.{}</p>", id, pictures ? "{png,svg,vl.json}" : "vl.json");
   return html + "</figcaption>\n</figure>\n"_html;
@@ -102,11 +103,10 @@ Html summary(const std::vector<Section>& sections) {
 Html lead(const Results& results) {
   std::set<std::string> machines;
   for (const json& environment : results.environments) {
-    const json& machine = environment.at("machine");
-    std::string text =
-        fmt::format("{}, {} cores", text_of(machine.at("cpu_model")), text_of(machine.at("cores")));
-    if (machine.at("gpu_model").is_string()) text += ", " + text_of(machine.at("gpu_model"));
-    machines.insert(text);
+    const json machine = environment.value("machine", json::object());
+    machines.insert(machine_of(environment, false));
+    if (machine.value("gpu_model", json()).is_string())
+      machines.insert(machine_of(environment, true));
   }
   Html html = "<p class=lead>"_html;
   html += number(static_cast<double>(results.cells.size()), "1", By::kCount) + " cells"_html;

@@ -16,7 +16,7 @@ std::set<double> lengths_of(const Cells& cells) {
 }
 
 /// Variants at one length only belong to another figure (bases times window): dropped, and the rest
-/// named anew without them.
+/// named anew without them; where there is only one length, all stay.
 std::vector<Variant> rows_over_length(const Cells& cells) {
   const std::set<std::string> apart = [] {
     std::set<std::string> names(kConditions.begin(), kConditions.end());
@@ -28,7 +28,7 @@ std::vector<Variant> rows_over_length(const Cells& cells) {
     if (lengths_of(row.cells).size() > 1)
       kept.insert(kept.end(), row.cells.begin(), row.cells.end());
   }
-  return variants(kept, apart);
+  return variants(kept.empty() ? cells : kept, apart);
 }
 
 }  // namespace
@@ -51,9 +51,11 @@ std::vector<Panel> efficiency_panels(const Results& results) {
   std::vector<Panel> panels;
   for (const auto& [key, cells] : split(all, kConditions)) {
     Panel panel{describe(*cells.front(), named.empty() ? std::vector<std::string>{"pass"} : named),
-                "", cells, rows_over_length(cells)};
+                {},
+                cells,
+                rows_over_length(cells)};
     if (panel.rows.empty()) continue;
-    panel.command = run_command(results, cells, named);
+    panel.origin = origin_of(results, cells, named);
     panels.push_back(std::move(panel));
   }
   std::ranges::stable_sort(panels, [](const Panel& a, const Panel& b) {

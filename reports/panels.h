@@ -9,16 +9,16 @@ namespace lavo::report {
 /// they may be compared over length.
 struct Panel {
   std::string title;  ///< "forward, causal": the conditions that differ between panels
-  std::string command;
+  Origin origin;
   Cells cells;
-  std::vector<Variant> rows;  ///< those measured at two lengths or more
+  std::vector<Variant> rows;  ///< those measured at two lengths or more, where any is
 
   bool is_decode() const { return cells.front()->axis("pass") == "decode"; }
   /// nullptr when the mechanism is not among the rows.
   const Variant* row(const std::string& mechanism) const;
 };
 
-/// Panels with at least one row, forward first.
+/// Forward first.
 std::vector<Panel> efficiency_panels(const Results& results);
 
 }  // namespace lavo::report

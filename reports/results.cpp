@@ -159,7 +159,7 @@ Results load_results(const std::vector<std::filesystem::path>& directories) {
   }
   std::ranges::stable_sort(results.cells, [](const Cell& a, const Cell& b) {
     const auto key = [](const Cell& cell) {
-      return std::tuple(cell.experiment, rank_of(cell.mechanism()), cell.axes);
+      return std::tuple(cell.experiment, rank_of(cell.mechanism()), cell.mechanism(), cell.axes);
     };
     return key(a) < key(b);
   });

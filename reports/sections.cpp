@@ -13,6 +13,10 @@ Html marked(const std::string& mechanism, const std::string& label) {
          escape(label);
 }
 
+Html status_mark(const std::string& status) {
+  return "<span class=status>"_html + escape(status) + "</span>"_html;
+}
+
 void Claims::add(const Html& subject, const Html& predicate) {
   const auto found =
       std::ranges::find(claims_, subject.text, [](const auto& claim) { return claim.first.text; });
@@ -44,21 +48,57 @@ std::vector<Variant> variants(const Cells& cells, const std::set<std::string>& a
   return result;
 }
 
-std::string run_command(const Results& results, const Cells& cells,
-                        const std::vector<std::string>& axes) {
-  const Sweep* sweep = sweep_of(results, cells);
-  std::string command =
-      sweep ? fmt::format("lavo-bench run {} -o DIR {}", sweep->file, sweep->options)
-            : fmt::format("lavo-bench run experiments/sweeps/{}.toml -o DIR",
-                          cells.front()->experiment);
-  for (const std::string& axis : axes) {
-    const std::string option = fmt::format(" --axis {}=", axis);
-    if (command.find(option) != std::string::npos)
-      command.erase(command.find(option),
-                    command.find(" --", command.find(option) + 1) - command.find(option));
-    command += option + text_of(cells.front()->axis(axis));
+std::vector<Html> missing_controls(const std::vector<Variant>& rows,
+                                   const std::vector<std::string>& controls) {
+  const auto has = [&](const std::string& mechanism) {
+    return std::ranges::find(rows, mechanism, &Variant::mechanism) != rows.end();
+  };
+  std::vector<std::string> missing;
+  for (const std::string& control : controls) {
+    if (!has(control)) missing.push_back(control);
   }
-  return command;
+  if (!has("lavo") || missing.empty()) return {};
+  return {escape(fmt::format("Not measured here, though LAVO should be read against it: {}.",
+                             fmt::join(missing, ", ")))};
+}
+
+std::string machine_of(const json& environment, bool gpu) {
+  const json machine = environment.value("machine", json::object());
+  const json name = machine.value(gpu ? "gpu_model" : "cpu_model", json());
+  if (!name.is_string()) return "a machine that the record does not name";
+  if (gpu) return text_of(name);
+  return fmt::format("{}, {} cores", text_of(name), text_of(machine.value("cores", json())));
+}
+
+namespace {
+
+/// Puts `--axis name=value` into a command, in place of an option that says otherwise.
+void narrow(std::string& command, const std::string& axis, const json& value) {
+  const std::string option = fmt::format(" --axis {}=", axis);
+  if (const size_t begin = command.find(option); begin != std::string::npos) {
+    command.erase(begin, command.find(" --", begin + 1) - begin);
+  }
+  command += option + text_of(value);
+}
+
+}  // namespace
+
+Origin origin_of(const Results& results, const Cells& cells, const std::vector<std::string>& axes) {
+  const Sweep* sweep = sweep_of(results, cells);
+  Origin origin;
+  origin.command = sweep ? fmt::format("lavo-bench run {} -o DIR {}", sweep->file, sweep->options)
+                         : fmt::format("lavo-bench run experiments/sweeps/{}.toml -o DIR",
+                                       cells.front()->experiment);
+  for (const std::string& axis : axes) {
+    if (cells.front()->axes.contains(axis)) narrow(origin.command, axis, cells.front()->axis(axis));
+  }
+  std::set<std::string> machines;
+  for (const Cell* cell : cells) {
+    const bool gpu = text_of(cell->axis("device")).starts_with("cuda");
+    machines.insert(machine_of(results.environments.value(cell->environment, json::object()), gpu));
+  }
+  origin.machine = fmt::format("{}", fmt::join(machines, "; "));
+  return origin;
 }
 
 std::string describe(const Cell& cell, const std::vector<std::string>& axes) {

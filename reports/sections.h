@@ -11,12 +11,18 @@
 
 namespace lavo::report {
 
+/// Where numbers come from.
+struct Origin {
+  std::string command;  ///< that measures them again
+  std::string machine;  ///< that measured them
+};
+
 struct Figure {
   std::string id;  ///< names the files: ID.vl.json, ID.png, ID.svg
   std::string title;
   json spec;
   Html caption;
-  std::string command;  ///< that measures what the figure shows
+  Origin origin;
 };
 
 struct Section {
@@ -56,6 +62,9 @@ class Claims {
 /// The label behind a dot in the mechanism's colour.
 Html marked(const std::string& mechanism, const std::string& label);
 
+/// A status in the place of a number.
+Html status_mark(const std::string& status);
+
 /// Cells that differ only in their label, in order of first appearance; a label's mechanism is that
 /// of its first cell.
 struct Variant {
@@ -65,11 +74,17 @@ struct Variant {
 };
 std::vector<Variant> variants(const Cells& cells, const std::set<std::string>& apart);
 
-/// "lavo-bench run FILE -o DIR --profile quick --axis pass=forward": measures these cells again.
-/// The sweep and its options are those that they were asked for with; each of `axes`, in which the
-/// cells have one value, narrows it further.
-std::string run_command(const Results& results, const Cells& cells,
-                        const std::vector<std::string>& axes);
+/// What LAVO must be read against and is not among the rows, in words; nothing without LAVO.
+std::vector<Html> missing_controls(const std::vector<Variant>& rows,
+                                   const std::vector<std::string>& controls);
+
+/// Machines and the command `lavo-bench run FILE -o DIR --profile quick --axis pass=forward`: the
+/// sweep and its options are those that the cells were asked for with; each of `axes`, in which
+/// they have one value, narrows it further.
+Origin origin_of(const Results& results, const Cells& cells, const std::vector<std::string>& axes);
+
+/// "Intel Xeon, 2 cores", or the GPU's name where the cells ran on one.
+std::string machine_of(const json& environment, bool gpu);
 
 /// "forward, causal, float32": the named axes of a cell in words; constant ones left out where
 /// `varying` lacks them.

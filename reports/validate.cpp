@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "reports/validate.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <numeric>
 #include <set>
 
+#include "experiments/harness/plan.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 #include "reports/json_schema.h"
@@ -98,43 +97,19 @@ std::string validate_results(const std::filesystem::path& path) {
                      counts(statuses));
 }
 
-json to_json(const toml::node& node) {
-  if (const auto* table = node.as_table()) {
-    json object = json::object();
-    for (const auto& [key, value] : *table) object[std::string(key.str())] = to_json(value);
-    return object;
-  }
-  if (const auto* array = node.as_array()) {
-    json list = json::array();
-    for (const toml::node& value : *array) list.push_back(to_json(value));
-    return list;
-  }
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* number = node.as_integer()) return number->get();
-  if (const auto* number = node.as_floating_point()) return number->get();
-  if (const auto* flag = node.as_boolean()) return flag->get();
-  return json::binary({});  // a date: no kind that a sweep knows
-}
-
+/// Every profile is planned, so that a mistake shows whichever one will be run.
 std::string validate_sweep(const std::filesystem::path& path) {
-  const std::string name = path.string();
-  toml::table table;
-  try {
-    table = toml::parse(read_text(path), name);
-  } catch (const toml::parse_error& error) {
-    fail<InputError>("{}:{}:{}: {}", name, error.source().begin.line, error.source().begin.column,
-                     error.description());
+  std::string cells;
+  Plan plan;
+  for (const std::string& profile : kProfiles) {
+    Selection selection;
+    selection.sweeps = {path};
+    selection.profile = profile;
+    plan = make_plan(selection);
+    cells += fmt::format("{}{} {}", cells.empty() ? "" : ", ", profile, plan.cells.size());
   }
-  if (const auto fault = published_schemas().check(to_json(table), "urn:lavo.sweep:1")) {
-    const auto node = fault->path == "$" ? toml::node_view<toml::node>()
-                                         : toml::at_path(table, fault->path.substr(2));
-    const auto place = node ? node.node()->source().begin : toml::source_position{1, 1};
-    fail<InputError>("{}:{}:{}: {}: {}", name, place.line, place.column,
-                     fault->path == "$" ? "sweep" : fault->path.substr(2), fault->text);
-  }
-  return fmt::format("{}: valid, sweep '{}' of experiment {}", name,
-                     *table["name"].value<std::string>(),
-                     *table["experiment"].value<std::string>());
+  return fmt::format("{}: valid, sweep '{}' of {}, cells: {}", path.string(),
+                     plan.sweeps.front().name, plan.sweeps.front().experiment, cells);
 }
 
 }  // namespace

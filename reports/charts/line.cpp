@@ -6,11 +6,10 @@ namespace lavo::report {
 json line_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<Curve>& curves,
                 const std::vector<Rule>& rules, bool dots) {
   json rows = json::array();
-  Look look;
+  const Look look(labels_of(curves));
   std::vector<double> xs, ys;
   bool bands = false;
   for (const Curve& curve : curves) {
-    look.add(curve.label, curve.mechanism);
     for (const ChartPoint& point : curve.points) {
       if (!fits(point.x, x) || !fits(point.y, y)) continue;
       json row = {{"label", curve.label}, {"x", point.x}, {"y", point.y}};

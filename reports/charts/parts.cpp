@@ -52,7 +52,6 @@ json base() {
               {"titleColor", "#374151"}}},
             {"legend",
              {{"orient", "bottom"},
-              {"columns", 4},
               {"labelFontSize", 12},
               {"labelLimit", 300},
               {"symbolStrokeWidth", 2},
@@ -130,6 +129,13 @@ std::string mix(const std::string& color, int with, double share) {
 
 }  // namespace
 
+Look::Look(const std::vector<std::pair<std::string, std::string>>& labels) {
+  for (const auto& [label, mechanism] : labels) {
+    if (label == mechanism) add(label, mechanism);
+  }
+  for (const auto& [label, mechanism] : labels) add(label, mechanism);
+}
+
 void Look::add(const std::string& label, const std::string& mechanism) {
   static const std::vector<std::vector<int>> kDashes = {{1, 0}, {7, 3}, {2, 2}, {9, 3, 2, 3}};
   static const std::vector<std::string> kShapes = {"circle",  "square", "triangle-up",
@@ -150,10 +156,18 @@ json Look::channel(const json& range, const json& legend) const {
           {"legend", legend}};
 }
 
+size_t Look::columns() const {
+  size_t longest = 1;
+  for (const std::string& label : labels_) longest = std::max(longest, label.size());
+  return std::max<size_t>(1, kWidth / (7 * longest + 34));  // pixels: a letter, a symbol and a gap
+}
+
 json Look::color() const { return channel(colors_, nullptr); }
-json Look::color_with_legend() const { return channel(colors_, {{"title", nullptr}}); }
+json Look::color_with_legend() const {
+  return channel(colors_, {{"title", nullptr}, {"columns", columns()}});
+}
 json Look::dash() const { return channel(dashes_, nullptr); }
-json Look::shape() const { return channel(shapes_, {{"title", nullptr}}); }
+json Look::shape() const { return channel(shapes_, {{"title", nullptr}, {"columns", columns()}}); }
 json own_legends() { return {{"legend", {{"color", "independent"}, {"shape", "independent"}}}}; }
 
 json legend_pick() {

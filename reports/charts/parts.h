@@ -20,7 +20,9 @@ json channel(const std::string& name, const AxisSpec& spec, const std::vector<do
 /// How labels look: the mechanism gives the colour, its further variants shades, dashes and shapes.
 class Look {
  public:
-  void add(const std::string& label, const std::string& mechanism);
+  /// Pairs of label and mechanism. A mechanism's usual variant, labelled by its name alone, gets
+  /// the plain colour, a solid line and the first shape.
+  explicit Look(const std::vector<std::pair<std::string, std::string>>& labels);
   json color() const;  ///< without a legend of its own, as dash()
   json dash() const;
   json shape() const;
@@ -28,11 +30,20 @@ class Look {
   json color_with_legend() const;
 
  private:
+  void add(const std::string& label, const std::string& mechanism);
   json channel(const json& range, const json& legend) const;
+  size_t columns() const;  ///< of the legend, so that its longest label fits
   std::vector<std::string> labels_, colors_, shapes_;
   std::vector<std::vector<int>> dashes_;
   std::map<std::string, int> variants_;
 };
+
+template <class Labelled>
+std::vector<std::pair<std::string, std::string>> labels_of(const std::vector<Labelled>& list) {
+  std::vector<std::pair<std::string, std::string>> labels;
+  for (const Labelled& each : list) labels.emplace_back(each.label, each.mechanism);
+  return labels;
+}
 
 /// Keeps the legend of the layer whose symbols it shows from merging with those of other layers.
 json own_legends();

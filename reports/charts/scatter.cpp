@@ -5,11 +5,10 @@ namespace lavo::report {
 
 json scatter_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<ScatterPoint>& points) {
   json rows = json::array();
-  Look look;
+  const Look look(labels_of(points));
   std::vector<double> xs, ys;
   for (const ScatterPoint& point : points) {
     if (!fits(point.x, x) || !fits(point.y, y)) continue;
-    look.add(point.label, point.mechanism);
     json row = {{"label", point.label}, {"x", point.x}, {"y", point.y}};
     xs.push_back(point.x);
     ys.push_back(point.y);

@@ -34,14 +34,26 @@ function settings() {
     background: null,
     font: getComputedStyle(document.body).fontFamily,
     axis: {labelColor: ink, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft},
-    legend: {labelColor: ink, titleColor: ink, columns: narrow.matches ? 2 : 4, orient: "bottom"},
+    legend: {labelColor: ink, titleColor: ink},
   };
+}
+
+// As many columns as the longest label leaves room for.
+function fitLegend(spec, width) {
+  const longest = Math.max(1, ...(spec.data.values || []).map((row) => (row.label || "").length));
+  const columns = Math.max(1, Math.floor((width - 60) / (7 * longest + 34)));
+  for (const layer of spec.layer || []) {
+    for (const channel of Object.values(layer.encoding)) {
+      if (channel.legend) channel.legend.columns = columns;
+    }
+  }
 }
 
 async function draw(box) {
   const spec = JSON.parse(document.getElementById(box.dataset.spec).textContent);
   if (spec.width > 400) spec.width = "container";
   spec.autosize = {type: "fit-x", contains: "padding"};
+  fitLegend(spec, box.clientWidth);
   delete spec.background;
   try {
     const shown = await vegaEmbed(box, spec, {

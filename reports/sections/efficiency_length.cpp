@@ -56,7 +56,7 @@ std::vector<Section> efficiency_lengths(const Results& results) {
       if (!vanilla) continue;
       std::vector<Range> ranges;
       const std::string title = fmt::format("Ahead of {}, {}", base.name, panel.title);
-      Table table{title, {"mechanism", "faster", "smaller"}, {}};
+      Table table{title, {"mechanism", "faster", "less memory"}, {}};
       for (const Variant& row : panel.rows) {
         if (row.mechanism.starts_with("vanilla")) continue;
         std::vector<TableCell> line = {{marked(row.mechanism, row.label)}};
@@ -73,8 +73,9 @@ std::vector<Section> efficiency_lengths(const Results& results) {
           if (row.mechanism == "lavo") {
             claims.add(marked(row.mechanism, row.label) +
                            escape(fmt::format(
-                               " is {} than {}",
-                               std::string_view(word) == "time" ? "faster" : "smaller", base.name)),
+                               " {} than {}",
+                               std::string_view(word) == "time" ? "is faster" : "needs less memory",
+                               base.name)),
                        escape(panel.title + " ") + in_words(*length));
           }
         }
@@ -87,7 +88,7 @@ std::vector<Section> efficiency_lengths(const Results& results) {
           escape("Bars cover the measured lengths from which on the mechanism stays ahead; the "
                  "line at their start "
                  "is the 95 % interval of that length. No bar: not ahead at the longest length."),
-          panel.command});
+          panel.origin});
       section.blocks.push_back(table);
     }
   }

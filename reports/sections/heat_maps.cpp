@@ -90,7 +90,7 @@ void add(Section& section, const Results& results, const Grid& grid, const std::
   }
   section.blocks.push_back(Figure{slug("grid " + title), title, heat_map(grid.x, grid.y, cells),
                                   escape("Everything but these two options is equal."),
-                                  run_command(results, grid.cells, {})});
+                                  origin_of(results, grid.cells, {})});
   section.blocks.push_back(table);
 }
 

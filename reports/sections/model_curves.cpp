@@ -9,14 +9,15 @@ namespace {
 
 constexpr size_t kMost = 12;  ///< curves that can be told apart in one chart
 
-/// The best rows, LAVO and local among them whatever their place.
+/// The best rows; LAVO, and the best of what it must be read against, whatever their place.
 std::vector<const Variant*> shown(const ModelGroup& group, bool trained_only) {
   std::vector<const Variant*> rows;
+  std::set<std::string> controls = {"local", "vanilla"};
   size_t others = 0;
   for (const Variant& row : group.rows) {
     if (trained_only && group.is_untrained(row)) continue;
-    const bool always = &row == group.lavo() || row.label == "local" || row.label == "vanilla";
-    if (always || others++ < kMost - 3) rows.push_back(&row);
+    const bool control = controls.erase(row.mechanism) > 0;
+    if (control || &row == group.lavo() || others++ < kMost - 3) rows.push_back(&row);
   }
   return rows;
 }
@@ -44,7 +45,7 @@ void add_extrapolation(const ModelGroup& group, Section& section) {
                                          "mean over seeds with its 95 % interval. Flat is what a "
                                          "mechanism that ignores the distant past looks like too: "
                                          "read it beside local attention."),
-                                  group.command});
+                                  group.origin});
   Claims claims;
   Table table{group.title + ": perplexity per byte over context", {"model"}, {}};
   std::set<double> contexts;
@@ -109,7 +110,7 @@ std::vector<Section> model_curves(const Results& results) {
       section.blocks.push_back(Figure{slug(std::string(figure.series) + " " + group.title),
                                       fmt::format("{}: {}", group.title, figure.title),
                                       line_chart({figure.x}, {"loss (bit/byte)"}, curves, {}, dots),
-                                      escape(figure.caption), group.command});
+                                      escape(figure.caption), group.origin});
     }
   }
   if (section.blocks.empty()) return {};

@@ -72,7 +72,7 @@ Figure loss_figure(const ModelGroup& group) {
           escape("Mean over seeds with its 95 % interval. Right of the order-2 byte model a "
                  "network has learned less than counting pairs of bytes does: "
                  "it is not trained, and its place says nothing about the mechanism."),
-          group.command};
+          group.origin};
 }
 
 std::optional<Figure> change_figure(const ModelGroup& group) {
@@ -90,7 +90,7 @@ std::optional<Figure> change_figure(const ModelGroup& group) {
                 bar_chart({"difference in loss (bit/byte), left is better"}, bars),
                 escape("Mean difference at equal seed on the same text, with its 95 % interval; "
                        "models that are not trained are left out."),
-                group.command};
+                group.origin};
 }
 
 /// What changing one thing does to LAVO: what is beyond the noise of the seeds, and what is not.
@@ -126,9 +126,11 @@ void add_findings(const ModelGroup& group, Section& section) {
 std::vector<Section> model_quality(const Results& results) {
   Section section{"quality", "Quality of language models", {}, {}};
   for (const ModelGroup& group : model_groups(results)) {
-    section.blocks.push_back(
-        escape(fmt::format("{}{}All models: {}.", group.description,
-                           group.description.empty() ? "" : ". ", group.settings)));
+    if (!group.description.empty()) section.blocks.push_back(escape(group.description + "."));
+    section.blocks.push_back(escape("Shared by all models: " + group.settings + "."));
+    for (const Html& note : missing_controls(group.rows, {"vanilla", "local"})) {
+      if (group.mechanisms() > 1) section.blocks.push_back(note);
+    }
     section.blocks.push_back(loss_figure(group));
     section.blocks.push_back(quality_table(group));
     if (auto figure = change_figure(group)) section.blocks.push_back(std::move(*figure));

@@ -58,7 +58,7 @@ void add_errors(Section& section, const Results& results, const Cells& cells,
                escape("Against the float64 reference on the same rounded inputs. An error that "
                       "grows with the position would "
                       "mean that a sum loses digits; exact zeros are left out."),
-               run_command(results, cells, {})});
+               origin_of(results, cells, {})});
   }
   Table table = worst_errors(cells, title);
   if (!table.rows.empty()) section.blocks.push_back(std::move(table));
@@ -88,7 +88,7 @@ void add_softmax_distance(Section& section, const Results& results, const Cells&
         "softmax-distance", "Distance from softmax attention over the scale of queries and keys",
         line_chart({"standard deviation of queries and keys", Scale::kLog},
                    {"relative distance (Frobenius norm)", Scale::kLog}, curves),
-        escape("Mean over seeds with its 95 % interval."), run_command(results, cells, {})});
+        escape("Mean over seeds with its 95 % interval."), origin_of(results, cells, {})});
   }
   if (!table.rows.empty()) section.blocks.push_back(std::move(table));
 }

@@ -51,11 +51,11 @@ void add_series(Section& section, const Results& results, const std::vector<Vari
       if (points.size() > 1) curves.push_back({row.label, row.mechanism, std::move(points)});
     }
     if (curves.empty()) continue;
-    section.blocks.push_back(Figure{
-        slug(section.id + " " + name), capitalised(with_unit(name, "")),
-        line_chart(x_axis(example->x, curves), y_axis(with_unit(name, example->unit), curves),
-                   curves),
-        escape("Mean over seeds where there are several."), run_command(results, cells, {})});
+    section.blocks.push_back(
+        Figure{slug(section.id + " " + name), capitalised(with_unit(name, "")),
+               line_chart(x_axis(example->x, curves),
+                          y_axis(with_unit(name, example->unit), curves), curves),
+               escape("Mean over seeds where there are several."), origin_of(results, cells, {})});
   }
 }
 

@@ -23,7 +23,7 @@ std::vector<Section> quality_over_time(const Results& results) {
         scatter_chart({"training time per token (µs)", Scale::kLog}, {"loss (bit/byte)"}, points),
         escape("Down and left is better. Time per token is 1 / tokens_per_second, forward and "
                "backward, of the whole model; models that are not trained are left out."),
-        group.command});
+        group.origin});
     Table table{group.title + ": beaten by none in both loss and time",
                 {"model", "loss", "training time per token"},
                 {}};

@@ -63,9 +63,8 @@ std::vector<Section> speed_up(const Results& results) {
       const Cell* cell = at(&row, *length);
       if (!cell) continue;
       if (!cell->ok()) {
-        table.rows.push_back(
-            {{marked(row.mechanism, row.label)},
-             {"<span class=status>"_html + escape(cell->status) + "</span>"_html}});
+        table.rows.push_back({{marked(row.mechanism, row.label)}, {status_mark(cell->status)}});
+        table.rows.back().resize(table.columns.size());
         continue;
       }
       table.rows.push_back({{marked(row.mechanism, row.label)},

@@ -13,6 +13,9 @@ std::vector<Section> time_and_memory(const Results& results) {
   Claims claims;
   for (const Panel& panel : efficiency_panels(results)) {
     if (panel.is_decode()) continue;
+    for (const Html& note : missing_controls(panel.rows, {"vanilla", "vanilla_math", "local"})) {
+      section.blocks.push_back(note);
+    }
     for (const Quantity& quantity :
          {Quantity{"time", "Time", "time (ms)", 1},
           Quantity{"peak_memory", "Peak memory", "peak memory above the inputs (MiB)", 0x1p-20}}) {

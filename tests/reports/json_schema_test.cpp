@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "reports/json_schema.h"
 
+#include <toml++/toml.h>
+
 #include <fstream>
 #include <iostream>
 #include <random>
@@ -38,7 +40,34 @@ void collect(const json& value, const json::json_pointer& at,
   }
 }
 
+json to_json(const toml::node& node) {
+  if (const auto* table = node.as_table()) {
+    json object = json::object();
+    for (const auto& [key, value] : *table) object[std::string(key.str())] = to_json(value);
+    return object;
+  }
+  if (const auto* array = node.as_array()) {
+    json list = json::array();
+    for (const toml::node& value : *array) list.push_back(to_json(value));
+    return list;
+  }
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return number->get();
+  if (const auto* number = node.as_floating_point()) return number->get();
+  if (const auto* flag = node.as_boolean()) return flag->get();
+  return json::binary({});  // a date: no kind that a sweep knows
+}
+
 }  // namespace
+
+TEST_CASE("the sweep files that come with the project fit the published schema") {
+  for (const auto& entry : std::filesystem::directory_iterator(source_file("experiments/sweeps"))) {
+    CAPTURE(entry.path());
+    const json sweep = to_json(toml::parse_file(entry.path().string()));
+    const auto fault = published_schemas().check(sweep, "urn:lavo.sweep:1");
+    CHECK((fault ? fault->path + ": " + fault->text : "") == "");
+  }
+}
 
 TEST_CASE("a schema keyword that the checker does not know is refused, not passed over") {
   CHECK_THROWS_WITH(SchemaSet({{{"$id", "a"}, {"properties", {{"x", {{"multipleOf", 3}}}}}}}),
@@ -48,7 +77,7 @@ TEST_CASE("a schema keyword that the checker does not know is refused, not passe
 
 TEST_CASE("every field of the published schemas says what it means") {
   for (const char* name : {"cell", "results", "sweep"}) {
-    const json schema = read_json(std::filesystem::path(LAVO_SOURCE_DIR) / "reports/schema" /
+    const json schema = read_json(std::filesystem::path(source_file("reports/schema")) /
                                   (std::string(name) + ".json"));
     for (const auto& [key, field] : schema.at("properties").items()) {
       CAPTURE(name, key);
@@ -66,7 +95,7 @@ TEST_CASE("the checker agrees with python's jsonschema on mutated documents") {
   }
   const TemporaryDirectory directory;
   REQUIRE(report::run_and_wait(
-              {"python3", LAVO_SOURCE_DIR "/tests/reports/made_up_run.py", directory.path.string()})
+              {"python3", source_file("tests/reports/made_up_run.py"), directory.path.string()})
               .code == 0);
   json results = read_json(directory.file("results.json"));
   results["cells"].erase(results["cells"].begin() + 12, results["cells"].end());
@@ -102,7 +131,7 @@ TEST_CASE("the checker agrees with python's jsonschema on mutated documents") {
   }
   std::ofstream(directory.file("documents.json")) << documents.dump();
   const auto judged =
-      report::run_and_wait({python->string(), "-c", kJudge, LAVO_SOURCE_DIR "/reports/schema",
+      report::run_and_wait({python->string(), "-c", kJudge, source_file("reports/schema"),
                             directory.file("documents.json")});
   REQUIRE(judged.code == 0);
   const json verdicts = json::parse(judged.output);

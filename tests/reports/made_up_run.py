@@ -155,6 +155,6 @@ run = pathlib.Path(sys.argv[1])
 (run / "results.json").write_text(text)
 for name, experiment in (("efficiency", "efficiency"), ("ablation", "language_model"), ("numerics", "numerics")):
     plan = {"schema": "lavo.plan/1", "name": name, "file": f"experiments/sweeps/{name}.toml", "experiment": experiment,
-            "description": f"Made-up {name} sweep.", "profile": "quick", "asked": {"profile": "quick"},
+            "description": f"Made-up {name} sweep", "profile": "quick", "asked": {"profile": "quick"},
             "cells": [{"id": c["id"]} for c in cells if c["experiment"] == experiment]}
     (run / "plans" / f"{name}.json").write_text(json.dumps(plan) + "\n")

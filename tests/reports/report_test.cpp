@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 namespace {
 
 void make_run(const fs::path& directory) {
-  const auto made = run_and_wait(
-      {"python3", LAVO_SOURCE_DIR "/tests/reports/made_up_run.py", directory.string()});
+  const auto made =
+      run_and_wait({"python3", source_file("tests/reports/made_up_run.py"), directory.string()});
   INFO(made.output);
   REQUIRE(made.code == 0);
 }

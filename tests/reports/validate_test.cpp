@@ -147,8 +147,20 @@ TEST_CASE("broken text is refused with line and column") {
   CHECK_THAT(refusal(write(directory, "e.json", "[]")), ContainsSubstring("$.schema: got nothing"));
 }
 
+TEST_CASE("a good sweep is planned in every profile") {
+  const TemporaryDirectory directory;
+  const std::string path = write(directory, "sweep.toml",
+                                 "experiment = \"efficiency\"\n[axes]\nlength = [64, 128]\n"
+                                 "[profile.smoke.axes]\nlength = [16]\n");
+  CHECK_THAT(validate_file(path),
+             ContainsSubstring("sweep 'sweep' of efficiency, cells: smoke 1, quick 2, mid 2"));
+}
+
 TEST_CASE("a sweep file with one thing wrong is refused with line and column") {
   const auto [text, expected] = GENERATE(table<std::string, std::string>({
+      {"experiment = \"efficiency\"\n[axes]\nlenght = [64]\n", "length"},
+      {"experiment = \"efficiency\"\n[axes]\nlength = [0]\n", ":3:"},
+      {"experiment = \"eficiency\"\n", "efficiency"},
       {"name = \"a\"\nexperiment = 3\n", ":2:"},
       {"name = \"a\"\n", "experiment"},
       {"name = \"a\"\nexperiment = \"efficiency\"\n[axis]\nlength = [1]\n", ":3:"},
