@@ -28,14 +28,22 @@ for (const button of document.querySelectorAll("thead button")) {
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const narrow = window.matchMedia("(max-width: 40rem)");
 
-function settings() {
+// A chart's text with the colours of dark mode: what is drawn for white paper is too dark there.
+const onDark = {"#111827": "#e5e7eb", "#5C6470": "#8f99a8", "#9AA1AB": "#c6ccd5", "#0072B2": "#3a9bd9"};
+
+function read(id) {
+  let text = document.getElementById(id).textContent;
+  if (dark.matches) for (const [from, to] of Object.entries(onDark)) text = text.replaceAll(from, to);
+  return JSON.parse(text);
+}
+
+function theme(spec) {
   const [ink, soft, line] = dark.matches ? ["#e5e7eb", "#9ca3af", "#374151"] : ["#374151", "#6b7280", "#e5e7eb"];
-  return {
-    background: null,
-    font: getComputedStyle(document.body).fontFamily,
-    axis: {labelColor: ink, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft},
-    legend: {labelColor: ink, titleColor: ink},
-  };
+  delete spec.background;
+  spec.config.background = null;
+  spec.config.font = getComputedStyle(document.body).fontFamily;
+  Object.assign(spec.config.axis, {labelColor: ink, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft});
+  Object.assign(spec.config.legend, {labelColor: ink, titleColor: ink});
 }
 
 // As many columns as the longest label leaves room for.
@@ -50,14 +58,14 @@ function fitLegend(spec, width) {
 }
 
 async function draw(box) {
-  const spec = JSON.parse(document.getElementById(box.dataset.spec).textContent);
+  const spec = read(box.dataset.spec);
+  theme(spec);
   if (spec.width > 400) spec.width = "container";
   spec.autosize = {type: "fit-x", contains: "padding"};
   fitLegend(spec, box.clientWidth);
-  delete spec.background;
   try {
     const shown = await vegaEmbed(box, spec, {
-      config: settings(), renderer: "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
+      renderer: "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
       actions: {export: true, source: false, compiled: false, editor: false}, downloadFileName: box.dataset.spec,
     });
     box.dataset.drawn = shown.view ? "yes" : "no";

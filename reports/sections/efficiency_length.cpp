@@ -15,10 +15,11 @@ constexpr Base kBases[] = {{"vanilla", "fused attention"}, {"vanilla_math", "mat
 
 /// "from n = 1320 [1250, 1410] tokens on", "at every measured length (256 ... 64K)", "at no ...".
 Html in_words(const EfficiencyLength& length) {
-  const Html range = " ("_html + tokens(length.first) + " … "_html + tokens(length.last) + ")"_html;
+  const Html range = ", "_html + tokens(length.first) + " … "_html + tokens(length.last);
   if (length.value == -std::numeric_limits<double>::infinity())
-    return "at every measured length"_html + range;
-  if (std::isinf(length.value)) return "not up to the longest measured length"_html + range;
+    return "at every length measured"_html + range;
+  if (std::isinf(length.value))
+    return "not up to the longest length measured, "_html + tokens(length.last);
   Html text = "from n = "_html + tokens(std::round(length.value), By::kEfficiencyLength);
   if (length.interval) {
     const auto end = [&](double value) {
@@ -76,7 +77,7 @@ std::vector<Section> efficiency_lengths(const Results& results) {
                                " {} than {}",
                                std::string_view(word) == "time" ? "is faster" : "needs less memory",
                                base.name)),
-                       escape(panel.title + " ") + in_words(*length));
+                       in_words(*length) + escape(" (" + panel.title + ")"));
           }
         }
         table.rows.push_back(line);

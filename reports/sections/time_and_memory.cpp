@@ -23,10 +23,10 @@ std::vector<Section> time_and_memory(const Results& results) {
       for (const Variant& row : panel.rows) {
         const auto slope = fitted_exponent(row.cells, quantity.metric);
         if (!slope || row.mechanism != "lavo") continue;
-        claims.add(
-            escape(quantity.name) + " of "_html + marked(row.mechanism, row.label) +
-                " grows with this power of the length"_html,
-            escape(panel.title + " ") + number(slope->value, slope->interval, "1", By::kExponent));
+        claims.add(escape(quantity.name) + " of "_html + marked(row.mechanism, row.label) +
+                       " grows with this power of the length"_html,
+                   number(slope->value, slope->interval, "1", By::kExponent) +
+                       escape(" (" + panel.title + ")"));
       }
     }
   }
