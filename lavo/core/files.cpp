@@ -46,6 +46,8 @@ nlohmann::json read_json(const std::filesystem::path& path) {
         std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
     const size_t start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
     fail<InputError>("{}:{}:{}: not JSON", path.string(), line, at - std::min(at, start) + 1);
+  } catch (const nlohmann::json::out_of_range&) {
+    fail<InputError>("{}: not JSON: a number is too large", path.string());
   }
 }
 
