@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "lavo/core/check.h"
+#include "reports/cell_name.h"
 #include "reports/compare_rows.h"
 
 namespace lavo::compare {
@@ -95,7 +96,7 @@ class Comparer {
                         "{} and {}: no cell is ok in either, so nothing can be compared",
                         base_.source, next_.source);
     rows_.finish(result_);
-    note_other_builds();
+    note_calibration();
     return std::move(result_);
   }
 
@@ -155,16 +156,12 @@ class Comparer {
     return "";
   }
 
-  void note_other_builds() {
-    const auto describe = [](const json& machine) {
-      return fmt::format("{}, {} cores", machine.value("cpu_model", "?"),
-                         machine.value("cores", 0));
-    };
-    for (const std::string& where : options_.policy.calibrated_on) {
-      if (where != describe(result_.machine)) {
+  void note_calibration() {
+    const std::string here = machine_text(result_.machine);
+    for (const std::string& there : options_.policy.calibrated_on) {
+      if (there != here) {
         result_.notes.push_back(
-            fmt::format("the noise floor was learned on another machine: {}, not {}", where,
-                        describe(result_.machine)));
+            fmt::format("the noise floor was learned on another machine: {}, not {}", there, here));
       }
     }
   }
@@ -179,6 +176,11 @@ class Comparer {
 };
 
 }  // namespace
+
+std::string machine_text(const json& machine) {
+  return fmt::format("{}, {} cores", axis_text(machine.value("cpu_model", json())),
+                     axis_text(machine.value("cores", json())));
+}
 
 Comparison compare(const Input& base, const Input& next, const Options& options) {
   return Comparer(base, next, options).run();

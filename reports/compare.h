@@ -54,6 +54,9 @@ struct Comparison {
   bool nothing_comparable() const;
 };
 
+/// "Xeon 6900, 2 cores": how policies name a machine.
+std::string machine_text(const json& machine);
+
 /// Throws InputError where there is nothing to compare.
 Comparison compare(const Input& base, const Input& next, const Options& options);
 

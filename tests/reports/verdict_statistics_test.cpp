@@ -23,8 +23,7 @@ TEST_CASE("Student's tail agrees with printed tables") {
 TEST_CASE("Student's tail in closed form: Cauchy, and two degrees of freedom") {
   for (const double t : {0.0, 0.3, 1.0, 7.0, 250.0}) {
     CHECK(student_t_tail(t, 1) == Approx(0.5 - std::atan(t) / M_PI).epsilon(1e-6));
-    CHECK(student_t_tail(t, 2) ==
-          Approx(0.5 - t / (2 * std::sqrt(2 + t * t))).epsilon(1e-5));
+    CHECK(student_t_tail(t, 2) == Approx(0.5 - t / (2 * std::sqrt(2 + t * t))).epsilon(1e-5));
   }
 }
 
