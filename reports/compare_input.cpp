@@ -95,10 +95,13 @@ Cell read_cell(const Place& from) {
   cell.status = from.at("status").one_of(
       {"ok", "out_of_memory", "timeout", "not_finite", "wrong", "error", "crashed", "skipped"},
       "status");
-  if (const auto reason = from.value.find("reason");
-      reason != from.value.end() && reason->is_string()) {
-    cell.reason = *reason;
-  }
+  const auto optional_text = [&](const char* key) {
+    return from.value.contains(key) && from.value.at(key).is_string()
+               ? from.value.at(key).get<std::string>()
+               : "";
+  };
+  cell.reason = optional_text("reason");
+  cell.started = optional_text("started");
   cell.environment = from.at("environment").text();
   cell.axes = from.at("axes").value;
   if (!cell.axes.is_object()) from.at("axes").wrong("an object");

@@ -10,7 +10,7 @@
 namespace lavo::compare {
 
 struct Cell {
-  std::string id, experiment, status, reason, environment;
+  std::string id, experiment, status, reason, environment, started;
   int64_t spec_version = 0;
   json axes;
   std::map<std::string, Metric> metrics;  ///< empty unless ok

@@ -13,6 +13,7 @@ namespace lavo {
 void add_apply(CLI::App& program, int& exit_code);
 void add_doctor(CLI::App& program, int& exit_code);
 void add_compare(CLI::App& program, int& exit_code);
+void add_export(CLI::App& program, int& exit_code);
 void add_list(CLI::App& program, int& exit_code);
 void add_merge(CLI::App& program, int& exit_code);
 void add_noise(CLI::App& program, int& exit_code);
@@ -48,6 +49,7 @@ constexpr AddCommand kCommands[] = {
     add_plan,     //
     add_run,      //
     add_compare,  //
+    add_export,   //
     add_apply,    //
 };
 
