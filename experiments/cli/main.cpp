@@ -13,6 +13,7 @@ namespace lavo {
 void add_apply(CLI::App& program, int& exit_code);
 void add_doctor(CLI::App& program, int& exit_code);
 void add_compare(CLI::App& program, int& exit_code);
+void add_evaluate(CLI::App& program, int& exit_code);
 void add_export(CLI::App& program, int& exit_code);
 void add_list(CLI::App& program, int& exit_code);
 void add_merge(CLI::App& program, int& exit_code);
@@ -43,14 +44,11 @@ constexpr AddCommand kCommands[] = {
     add_plan,      //
     add_run,       //
     add_report,    //
+    add_compare,   //
+    add_export,    //
+    add_evaluate,  //
     add_apply,     //
     add_validate,  //
-    add_list,     //
-    add_plan,     //
-    add_run,      //
-    add_compare,  //
-    add_export,   //
-    add_apply,    //
 };
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
