@@ -76,7 +76,7 @@ std::string sbatch_script(const Plan& plan, const Selection& selection, const Sl
   option("ntasks=1");
   if (!job.partition.empty()) option("partition=" + job.partition);
   option("time=" + (job.time.empty() ? time_limit(plan, job.shards) : job.time));
-  option("output=" + directory + "/slurm-%A_%a.log");
+  option("output=\"" + directory + "/slurm-%A_%a.log\"");
   option("open-mode=append");
   option("requeue");
   option("signal=B:USR1@60");
