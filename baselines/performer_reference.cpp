@@ -25,13 +25,14 @@ Exponents exponents(const Tensor& x, const Tensor& projection) {
 }
 
 /// Of every key: the largest u - g (prefix) or u (sequence) of its features; -infinity when padded.
+/// A constant for gradients, as published: with an epsilon it does not cancel.
 Tensor largest_BHS(const Inputs& in, const PerformerFormula& formula) {
   std::vector<Tensor> blocks;
   for (int64_t first = 0; first < in.key.size(2); first += kBlock) {
     const int64_t count = std::min(kBlock, in.key.size(2) - first);
     const auto [u, g] = exponents(in.key.narrow(2, first, count), formula.projection);
     const Tensor x = formula.stabilizer == Stabilizer::kPrefix ? u - g : u;
-    Tensor largest = std::get<0>(x.max(3));
+    Tensor largest = x.detach().amax(3);
     if (in.key_mask.defined()) {
       const Tensor padded = in.key_mask.narrow(1, first, count).logical_not().unsqueeze(1);
       largest = largest.masked_fill(padded, kMinusInfinity);
@@ -46,7 +47,7 @@ Tensor query_features(const Tensor& query, const PerformerFormula& formula) {
   const auto [u, g] = exponents(query, formula.projection);
   if (formula.relu) return u.clamp_min(0) + formula.epsilon;
   const Tensor x = formula.stabilizer == Stabilizer::kPrefix ? u - g : u;
-  return (u - g - std::get<0>(x.max(3, true))).exp() + formula.epsilon;
+  return (u - g - x.detach().amax(3, true)).exp() + formula.epsilon;
 }
 
 }  // namespace

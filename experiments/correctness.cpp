@@ -27,6 +27,12 @@ class ReferenceThreads {
   int before_;
 };
 
+/// Each of S terms holds sums over D, and an exponential multiplies the relative error of its
+/// argument by the argument, about 4 here: sqrt(16 (S + D)).
+double allowed_error(const Inputs& in) {
+  return tolerance(in.query.scalar_type(), 16 * (in.key.size(2) + in.query.size(3)));
+}
+
 /// A gradient passes through the forward's roundings again, and through those of the products that
 /// make it.
 constexpr double kGradientSlack = 8;
@@ -71,7 +77,7 @@ Check check_output(Mechanism& mechanism, const Inputs& in, const Tensor& output,
   const Tensor index = torch::tensor(rows, torch::kLong).to(output.device());
   return {.rows = rows,
           .error = worst_row_error(output.index_select(2, index), mechanism.reference(in, rows)),
-          .allowed = tolerance(in.query.scalar_type(), in.key.size(2))};
+          .allowed = allowed_error(in)};
 }
 
 Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vector<int64_t>& rows,
@@ -97,7 +103,7 @@ Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vect
   }
   const auto expected = take_gradients(mechanism, wide);
 
-  Check check{.rows = rows, .allowed = kGradientSlack * tolerance(type, s.S)};
+  Check check{.rows = rows, .allowed = kGradientSlack * allowed_error(given)};
   for (size_t i = 0; i < actual.size(); ++i) {
     check.error = std::max(check.error, gradient_error(actual[i], expected[i]));
   }

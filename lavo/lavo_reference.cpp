@@ -11,20 +11,20 @@ Tensor wide(const Tensor& x) { return x.to(torch::kCPU, torch::kFloat64); }
 
 /// Gram and Schmidt, row by row, starting afresh every D rows.
 Tensor gram_schmidt(const Tensor& rows_HRX) {
-  Tensor result = rows_HRX.clone();
-  const int64_t width = result.size(2);
-  for (int64_t i = 0; i < result.size(1); ++i) {
-    Tensor row = result.select(1, i);
-    for (int64_t j = i - i % width; j < i; ++j) {
-      const Tensor earlier = result.select(1, j);
-      row.sub_(earlier * (row * earlier).sum(-1, true));
+  std::vector<Tensor> result;
+  const auto width = static_cast<size_t>(rows_HRX.size(2));
+  for (size_t i = 0; i < static_cast<size_t>(rows_HRX.size(1)); ++i) {
+    Tensor row = rows_HRX.select(1, static_cast<int64_t>(i));
+    for (size_t j = i - i % width; j < i; ++j) {
+      row = row - result[j] * (row * result[j]).sum(-1, true);
     }
-    row.div_(row.norm(2, -1, true));
+    result.push_back(row / row.norm(2, -1, true));
   }
-  return result;
+  return torch::stack(result, 1);
 }
 
-/// (R, S): what token j counts for in row i at time t, over the sum of it.
+/// (R, S), or (1, S) where rows do not differ: what token j counts for in row i at time t, over the
+/// sum of it.
 Tensor mean_weights(const LavoOptions& options, const Tensor& visible_S, int64_t t) {
   const int64_t S = visible_S.size(0), R = options.bases;
   const Tensor age = t - torch::arange(S, torch::kFloat64);
@@ -32,7 +32,7 @@ Tensor mean_weights(const LavoOptions& options, const Tensor& visible_S, int64_t
   const Tensor visible_age = age.masked_fill(visible_S.logical_not(), 1e300);
   const double youngest = visible_S.any().item<bool>() ? visible_age.min().item<double>() : 0;
   if (!options.has_decay())
-    return visible_S.to(torch::kFloat64).expand({R, S}) /
+    return visible_S.to(torch::kFloat64).unsqueeze(0) /
            std::max<double>(1, visible_S.sum().item<double>());
   std::vector<double> decay(static_cast<size_t>(R), options.decay.number);
   for (size_t i = 0; options.decay.is("multiscale") && i < decay.size(); ++i) {
@@ -81,7 +81,8 @@ Tensor lavo_reference_rows(const Inputs& given, const LavoOptions& options,
       const Tensor hidden = visible.logical_not().unsqueeze(1);
       const Tensor weight = mean_weights(options, visible, seen - 1);
       const auto source = [&](const Tensor& x_SX) {
-        return wide(x_SX.narrow(0, 0, seen)).masked_fill(hidden, 0);
+        const Tensor x = wide(x_SX.narrow(0, 0, seen));
+        return in.key_mask.defined() ? x.masked_fill(hidden, 0) : x;
       };
       for (int64_t h = 0; h < H; ++h) {
         const Tensor B_h = bases[bases.size(0) == 1 ? 0 : h];
@@ -103,9 +104,9 @@ Tensor lavo_reference_rows(const Inputs& given, const LavoOptions& options,
         Tensor row = ((p / p.sum()).unsqueeze(1) * values).sum(0);
         if (options.global_scale == GlobalScale::kRows) row = row * options.bases;
         if (local.defined()) {
-          const double mix = parameters.mix_logit.defined()
-                                 ? 1 / (1 + std::exp(-wide(parameters.mix_logit)[h].item<double>()))
-                                 : options.mix.number;
+          const Tensor mix = parameters.mix_logit.defined()
+                                 ? 1 / (1 + (-wide(parameters.mix_logit)[h]).exp())
+                                 : torch::tensor(options.mix.number, torch::kFloat64);
           row = (1 - mix) * row + mix * local[b][h][static_cast<int64_t>(n)];
         }
         out[b][h][static_cast<int64_t>(n)] = row;

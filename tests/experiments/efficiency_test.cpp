@@ -147,3 +147,22 @@ TEST_CASE("points that mean nothing are told from points that are refused") {
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"implementation", "naive"}})) != "");
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}})) == "");
 }
+
+TEST_CASE("gradients of every option are checked") {
+  count_cpu_memory();
+  const Efficiency efficiency;
+  for (const json& options : {json{{"mechanism", "lavo"}, {"mix", "learned"}},
+                              json{{"mechanism", "lavo"}, {"bases_train", "free"}},
+                              json{{"mechanism", "lavo"}, {"bases_train", "orthogonal"}},
+                              json{{"mechanism", "lavo"}, {"decay", "multiscale"}},
+                              json{{"mechanism", "lavo"}, {"memory", "shared"}},
+                              json{{"mechanism", "lavo"}, {"dtype", "bfloat16"}},
+                              json{{"mechanism", "local"}, {"look_back", 2}},
+                              json{{"mechanism", "vanilla"}, {"cross", true}}}) {
+    json axes = {{"pass", "forward_backward"}, {"length", 40}, {"heads", 2}, {"head_dim", 8}};
+    axes.update(options);
+    if (axes["mechanism"] == "lavo") axes["bases"] = 6;
+    CAPTURE(axes.dump());
+    CHECK(run(efficiency, axes).notes.contains("gradient_check"));
+  }
+}
