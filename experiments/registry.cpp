@@ -10,8 +10,8 @@
 #include "baselines/performer.h"
 #include "baselines/vanilla.h"
 #include "experiments/efficiency.h"
-#include "experiments/numerics.h"
 #include "experiments/language_model.h"
+#include "experiments/numerics.h"
 #include "lavo/core/check.h"
 #include "lavo/lavo.h"
 

@@ -37,7 +37,7 @@ PY
 }
 touch "$work/log"
 had='[]'
-for i in $(seq "$kills"); do
+for _ in $(seq "$kills"); do
   "$bench" run "$work/sweep.toml" -o "$work/killed" >> "$work/log" 2>&1 & driver=$!
   sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
   kill -9 "$driver" 2>/dev/null || true
