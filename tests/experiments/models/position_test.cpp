@@ -26,7 +26,8 @@ TEST_CASE("rope turns each pair by its angle") {
   const Tensor y = rotary.rotate(x, first);
   for (int64_t t = 0; t < 5; ++t) {
     for (int64_t i = 0; i < 3; ++i) {
-      const double angle = static_cast<double>(first + t) * std::pow(10000, -2.0 * i / 6);
+      const double angle =
+          static_cast<double>(first + t) * std::pow(10000, -2.0 * static_cast<double>(i) / 6);
       const double a = x[0][1][t][2 * i].item<double>(), b = x[0][1][t][2 * i + 1].item<double>();
       CHECK(std::abs(y[0][1][t][2 * i].item<double>() -
                      (a * std::cos(angle) - b * std::sin(angle))) < 1e-10);
@@ -66,7 +67,8 @@ TEST_CASE("alibi on extra columns equals the bias matrix") {
   if (heads == 6) {
     slopes = {0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125};
   } else {
-    for (int64_t h = 1; h <= heads; ++h) slopes.push_back(std::exp2(-8.0 * h / heads));
+    for (int64_t h = 1; h <= heads; ++h)
+      slopes.push_back(std::exp2(-8.0 * static_cast<double>(h) / static_cast<double>(heads)));
   }
   const Tensor slope = torch::tensor(slopes, torch::kFloat64).view({1, heads, 1, 1});
   const Tensor logits =
@@ -88,7 +90,8 @@ TEST_CASE("sinusoids are those of the formula") {
   const Tensor table = sinusoids(7, 4, 6, torch::kCPU);
   for (int64_t t = 0; t < 4; ++t) {
     for (int64_t i = 0; i < 6; ++i) {
-      const double angle = static_cast<double>(7 + t) * std::pow(10000, -2.0 * (i / 2) / 6);
+      const double angle =
+          static_cast<double>(7 + t) * std::pow(10000, -2.0 * static_cast<double>(i / 2) / 6);
       CHECK(std::abs(table[t][i].item<double>() - (i % 2 ? std::cos(angle) : std::sin(angle))) <
             1e-12);
     }
