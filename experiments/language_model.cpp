@@ -4,7 +4,9 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <numeric>
 
 #include "experiments/data/ngram.h"
 #include "experiments/models/scoring.h"
@@ -74,14 +76,15 @@ Points training_curve(const std::filesystem::path& csv) {
   std::vector<double> losses;
   const std::string text = read_text(csv);
   for (size_t line = text.find('\n') + 1; line < text.size(); line = text.find('\n', line) + 1) {
-    losses.push_back(std::stod(text.substr(text.find(',', line) + 1)));
+    const char* number = text.data() + text.find(',', line) + 1;
+    std::from_chars(number, text.data() + text.size(), losses.emplace_back());
   }
   const size_t width = (losses.size() + kCurvePoints - 1) / kCurvePoints;
   Points points;
   for (size_t begin = 0; begin < losses.size(); begin += width) {
     const size_t end = std::min(begin + width, losses.size());
-    double sum = 0;
-    for (size_t i = begin; i < end; ++i) sum += losses[i];
+    const double sum = std::accumulate(losses.begin() + static_cast<std::ptrdiff_t>(begin),
+                                       losses.begin() + static_cast<std::ptrdiff_t>(end), 0.0);
     points.emplace_back(static_cast<double>(end),
                         sum / static_cast<double>(end - begin) / std::log(2.0));
   }
@@ -238,8 +241,7 @@ Outcome LanguageModel::run(const Case& cell) const {
   at::set_num_threads(static_cast<int>(a.threads));
   const auto corpus = load_corpus(cell.corpus);
   const Recipe recipe = recipe_of(cell.axes, *corpus, spec_version());
-  const std::filesystem::path models = cell.directory / "models";
-  const Checkpoint checkpoint = obtain_model(recipe, *corpus, models, cell.progress);
+  const Checkpoint checkpoint = obtain_model(recipe, *corpus, cell.directory, cell.progress);
 
   Outcome outcome;
   const auto texts = first_bytes(corpus->split(a.split), a.test_bytes);
@@ -265,8 +267,8 @@ Outcome LanguageModel::run(const Case& cell) const {
   outcome.series["loss_by_position"] = {"position", unit, at_context.by_position()};
   outcome.series["loss_by_offset"] = {"offset", unit, at_context.by_offset(block)};
   outcome.series["loss_by_chunk"] = {"chunk", unit, at_context.by_chunk(kChunks)};
-  outcome.series["training_loss"] = {"step", unit,
-                                     training_curve(models / recipe.id() / "curve.csv")};
+  outcome.series["training_loss"] = {
+      "step", unit, training_curve(model_folder(recipe, cell.directory) / "curve.csv")};
 
   const auto scored = static_cast<int64_t>(at_context.nats.size());
   auto& metrics = outcome.metrics;

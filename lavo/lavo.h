@@ -51,6 +51,7 @@ class Lavo final : public Mechanism {
   static constexpr bool kEqualWidths = true;
   static constexpr bool kHasState = true;
   static constexpr bool kFused = false;
+  static constexpr bool kOwnPositions = true;
   static Patterns supported() { return {}; }
 
   Lavo(Options options, const Setting& setting, at::Generator& generator);

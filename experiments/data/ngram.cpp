@@ -12,9 +12,9 @@ namespace {
 constexpr size_t kTrainingBytes = size_t{16} << 20;
 
 /// The last `length` bytes as a number.
-uint64_t context_key(std::string_view history, int64_t length) {
-  uint64_t key = 0;
-  for (const char c : history.substr(history.size() - static_cast<size_t>(length))) {
+size_t context_key(std::string_view history, size_t length) {
+  size_t key = 0;
+  for (const char c : history.substr(history.size() - length)) {
     key = key << 8 | static_cast<unsigned char>(c);
   }
   return key;
@@ -22,20 +22,21 @@ uint64_t context_key(std::string_view history, int64_t length) {
 
 }  // namespace
 
-NgramModel::NgramModel(const std::vector<Document>& documents, int64_t order)
-    : order_(order), rows_(static_cast<size_t>(order + 1)) {
-  require<OptionError>(order >= 0 && order <= 8, "n-gram model: order must be 0 ... 8, got {}",
+NgramModel::NgramModel(const std::vector<Document>& documents, int64_t order) {
+  require<OptionError>(order >= 0 && order <= 2, "n-gram model: order must be 0 ... 2, got {}",
                        order);
+  for (int64_t k = 0; k <= order; ++k) rows_.emplace_back(size_t{1} << (8 * k));
   size_t left = kTrainingBytes;
   for (const Document& d : documents) {
     const std::string_view text = d.text.substr(0, left);
     left -= text.size();
     for (size_t i = 0; i < text.size(); ++i) {
-      for (int64_t k = 0; k <= std::min(order, static_cast<int64_t>(i)); ++k) {
-        Row& row = rows_[static_cast<size_t>(k)][context_key(text.substr(0, i), k)];
-        uint32_t& count = row.count[static_cast<unsigned char>(text[i])];
-        row.kinds += count == 0;
-        ++count, ++row.total;
+      for (size_t k = 0; k < rows_.size() && k <= i; ++k) {
+        auto& row = rows_[k][context_key(text.substr(0, i), k)];
+        if (!row) row = std::make_unique<Row>();
+        uint32_t& count = row->count[static_cast<unsigned char>(text[i])];
+        row->kinds += count == 0;
+        ++count, ++row->total;
       }
     }
   }
@@ -43,12 +44,10 @@ NgramModel::NgramModel(const std::vector<Document>& documents, int64_t order)
 
 double NgramModel::probability(std::string_view history, unsigned char next) const {
   double p = 1.0 / 256;
-  for (int64_t k = 0; k <= std::min(order_, static_cast<int64_t>(history.size())); ++k) {
-    const auto& rows = rows_[static_cast<size_t>(k)];
-    const auto found = rows.find(context_key(history, k));
-    if (found == rows.end()) break;
-    const Row& row = found->second;
-    p = (row.count[next] + row.kinds * p) / (static_cast<double>(row.total) + row.kinds);
+  for (size_t k = 0; k < rows_.size() && k <= history.size(); ++k) {
+    const auto& row = rows_[k][context_key(history, k)];
+    if (!row) break;
+    p = (row->count[next] + row->kinds * p) / (static_cast<double>(row->total) + row->kinds);
   }
   return p;
 }

@@ -3,16 +3,16 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "experiments/data/corpus.h"
 
 namespace lavo {
 
-/// Order-k byte model: the floor that a trained language model must beat. The next byte given the
-/// k bytes before it, mixed with the lower orders by Witten and Bell's rule:
+/// Order-k byte model, k = 0, 1, 2: the floor that a trained language model must beat. The next
+/// byte given the k bytes before it, mixed with the lower orders by Witten and Bell's rule:
 ///
 ///   p_k(c | h) = (n(h c) + t(h) p_{k-1}(c | h')) / (n(h) + t(h))
 ///
@@ -34,8 +34,8 @@ class NgramModel {
     std::array<uint32_t, 256> count = {};
     uint32_t total = 0, kinds = 0;
   };
-  int64_t order_;
-  std::vector<std::unordered_map<uint64_t, Row>> rows_;  ///< by order, then by context
+  using Rows = std::vector<std::unique_ptr<Row>>;  ///< by context; null where it was never seen
+  std::vector<Rows> rows_;                         ///< by order
 };
 
 }  // namespace lavo

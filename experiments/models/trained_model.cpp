@@ -26,9 +26,14 @@ std::string curve_csv(const Recipe& recipe, const std::vector<float>& losses) {
   return text;
 }
 
-Checkpoint train_model(const Recipe& recipe, const Corpus& corpus, const fs::path& models,
-                       const std::function<void(const std::string&)>& progress,
-                       std::vector<float>& losses) {
+struct Trained {
+  Checkpoint checkpoint;
+  std::vector<float> losses;
+};
+
+Trained train_model(const Recipe& recipe, const Corpus& corpus, const fs::path& events_folder,
+                    const fs::path& resume,
+                    const std::function<void(const std::string&)>& progress) {
   Checkpoint checkpoint;
   checkpoint.mechanism_options = recipe.mechanism_options;
   if (recipe.bpe_vocabulary > 0) {
@@ -42,7 +47,7 @@ Checkpoint train_model(const Recipe& recipe, const Corpus& corpus, const fs::pat
       std::make_shared<Transformer>(options, recipe.mechanism_options, recipe.training.seed);
   checkpoint.model->to(recipe.device);
 
-  EventFile events(models / ".." / "tensorboard" / recipe.id());
+  EventFile events(events_folder);
   const TrainingHooks hooks{
       .report =
           [&](int64_t first, std::span<const float> values, double tokens_per_second) {
@@ -56,7 +61,7 @@ Checkpoint train_model(const Recipe& recipe, const Corpus& corpus, const fs::pat
                 "step {}/{}, {:.3f} bit/token, {:.0f} token/s", step, recipe.training.steps,
                 static_cast<double>(values.back()) / std::log(2.0), tokens_per_second));
           },
-      .resume = models / (recipe.id() + ".resume.safetensors")};
+      .resume = resume};
   TrainingResult result = train(*checkpoint.model, texts, recipe.training, hooks);
   const TrainingOptions& t = recipe.training;
   const int64_t tokens = t.steps * t.accumulate * t.batch * t.context;
@@ -66,30 +71,37 @@ Checkpoint train_model(const Recipe& recipe, const Corpus& corpus, const fs::pat
                          {"seconds", result.seconds},
                          {"tokens_per_second", static_cast<double>(tokens) / result.seconds},
                          {"parameters", parameter_count(*checkpoint.model)}};
-  losses = std::move(result.losses);
-  return checkpoint;
+  return {std::move(checkpoint), std::move(result.losses)};
 }
 
 }  // namespace
 
 std::string Recipe::id() const { return sha256(identity.dump()).substr(0, 16); }
 
-Checkpoint obtain_model(const Recipe& recipe, const Corpus& corpus, const fs::path& models,
+fs::path model_folder(const Recipe& recipe, const fs::path& run) {
+  return run / "models" / recipe.id();
+}
+
+Checkpoint obtain_model(const Recipe& recipe, const Corpus& corpus, const fs::path& run,
                         const std::function<void(const std::string&)>& progress) {
-  const fs::path folder = models / recipe.id();
+  const fs::path folder = model_folder(recipe, run);
   if (!fs::exists(folder)) {
-    const fs::path draft = models / fmt::format("{}.{}.tmp", recipe.id(), ::getpid());
+    fs::create_directories(folder.parent_path());
+    const fs::path resume = folder.string() + ".resume.safetensors";
+    const Trained trained =
+        train_model(recipe, corpus, run / "tensorboard" / recipe.id(), resume, progress);
+    const fs::path draft = folder.string() + fmt::format(".{}.tmp", ::getpid());
     fs::create_directories(draft);
-    std::vector<float> losses;
-    save_checkpoint(draft, train_model(recipe, corpus, models, progress, losses));
-    write_atomically(draft / "curve.csv", curve_csv(recipe, losses));
+    save_checkpoint(draft, trained.checkpoint);
+    write_atomically(draft / "curve.csv", curve_csv(recipe, trained.losses));
     std::error_code error;
     fs::rename(draft, folder, error);
-    if (error) {
+    if (error) {  // another process was faster, or the disk refuses
       fs::remove_all(draft);
       require<InputError>(fs::exists(folder), "{}: cannot be written: {}", folder.string(),
                           error.message());
     }
+    fs::remove(resume);
   }
   Checkpoint checkpoint = load_checkpoint(folder);
   checkpoint.model->to(recipe.device);

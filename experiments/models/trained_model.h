@@ -19,12 +19,15 @@ struct Recipe {
   std::string id() const;  ///< 16 hexadecimal digits of the identity's SHA-256
 };
 
-/// The model of a recipe from `models`/ID, trained first if it is not there. Two processes may
-/// train the same one at the same time: each writes a folder of its own and renames it; the first
-/// stays. Beside it: ID.resume.safetensors while training, and TensorBoard events in
-/// ../tensorboard/ID.
+/// Where a run keeps the model: RUN/models/ID.
+std::filesystem::path model_folder(const Recipe& recipe, const std::filesystem::path& run);
+
+/// The model of a recipe, trained first if the run has none. Two processes may train the same one
+/// at the same time: each writes a folder of its own and renames it; the first one stays. Training
+/// goes on from RUN/models/ID.resume.safetensors where a process was stopped; TensorBoard reads
+/// RUN/tensorboard.
 Checkpoint obtain_model(const Recipe& recipe, const Corpus& corpus,
-                        const std::filesystem::path& models,
+                        const std::filesystem::path& run,
                         const std::function<void(const std::string&)>& progress);
 
 }  // namespace lavo

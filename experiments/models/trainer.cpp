@@ -71,7 +71,6 @@ class Trainer {
       }
     }
     model_.eval();
-    if (!hooks_.resume.empty()) std::filesystem::remove(hooks_.resume);
     return std::move(result_);
   }
 
@@ -95,7 +94,8 @@ class Trainer {
   }
 
   void read_losses(int64_t count, double seconds) {
-    const Tensor losses = pending_.narrow(0, 0, count).to(torch::kCPU, torch::kFloat32);
+    const Tensor losses =
+        pending_.narrow(0, 0, count).to(torch::kCPU, torch::kFloat32, false, /*copy=*/true);
     pending_.zero_();
     const std::span<const float> values(losses.data_ptr<float>(), static_cast<size_t>(count));
     const int64_t first = step();

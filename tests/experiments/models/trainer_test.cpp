@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "experiments/experiment.h"
+#include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "tests/support/catch.h"
 #include "tests/support/scratch.h"
@@ -21,7 +21,8 @@ struct Run {
   Transformer model;
   TrainingOptions options;
 
-  explicit Run(int64_t steps, const std::string& mechanism = "local")
+  explicit Run(int64_t steps, const std::string& mechanism = "local",
+               const json& mechanism_options = json::object())
       : text([] {
           std::string t;
           for (int i = 0; i < 400; ++i) t += "the " + std::to_string(i * i % 97) + " cats; ";
@@ -33,7 +34,7 @@ struct Run {
                .layers = 1,
                .width = 16,
                .context = 32},
-              json::object(), 1),
+              mechanism_options, 1),
         options{.steps = steps,
                 .batch = 2,
                 .context = 32,
@@ -60,35 +61,42 @@ TEST_CASE("training lowers the loss, and the same seed gives the same curve bit 
 }
 
 TEST_CASE("training that was cut off goes on to the same curve and the same weights") {
-  const Scratch folder;
-  Run whole(100);
-  const std::vector<float> losses = whole.train().losses;
+  for (const Entry& entry : mechanisms()) {
+    if (!entry.patterns.include(Pattern::kCausalSelf)) continue;
+    CAPTURE(entry.name);
+    json options = json::object();
+    for (const OptionInfo& info : entry.options) {
+      if (info.name == "max_length") options[info.name] = 32;
+      if (info.name == "redraw_interval") options[info.name] = 25;  // on both sides of the cut
+    }
+    const Scratch folder;
+    Run whole(60, entry.name, options);
+    const std::vector<float> losses = whole.train().losses;
 
-  const TrainingHooks hooks{.report =
-                                [](int64_t first, std::span<const float>, double) {
-                                  if (first >= 60) throw Interrupted();
-                                },
-                            .resume = folder.path() / "resume.safetensors",
-                            .save_every_s = 0};
-  Run cut(100);
-  CHECK_THROWS_AS(cut.train(hooks), Interrupted);
-  REQUIRE(std::filesystem::exists(hooks.resume));
+    const TrainingHooks hooks{.report =
+                                  [](int64_t first, std::span<const float>, double) {
+                                    if (first >= 40) throw Interrupted();
+                                  },
+                              .resume = folder.path() / "resume.safetensors",
+                              .save_every_s = 0};
+    Run cut(60, entry.name, options);
+    CHECK_THROWS_AS(cut.train(hooks), Interrupted);
+    REQUIRE(std::filesystem::exists(hooks.resume));
 
-  Run resumed(100);
-  int64_t first_reported = -1;
-  const TrainingResult result =
-      resumed.train({.report =
-                         [&](int64_t first, std::span<const float>, double) {
-                           if (first_reported < 0) first_reported = first;
-                         },
-                     .resume = hooks.resume});
-  CHECK(first_reported == 60);
-  CHECK(result.losses == losses);
-  CHECK_FALSE(std::filesystem::exists(hooks.resume));
-  const auto expected = whole.model.named_parameters();
-  for (const auto& item : resumed.model.named_parameters()) {
-    CAPTURE(item.key());
-    CHECK(item.value().equal(expected[item.key()]));
+    Run resumed(60, entry.name, options);
+    int64_t first_reported = -1;
+    const TrainingHooks later{.report =
+                                  [&](int64_t first, std::span<const float>, double) {
+                                    if (first_reported < 0) first_reported = first;
+                                  },
+                              .resume = hooks.resume};
+    CHECK(resumed.train(later).losses == losses);
+    CHECK(first_reported == 40);
+    const auto expected = whole.model.named_parameters();
+    for (const auto& item : resumed.model.named_parameters()) {
+      CAPTURE(item.key());
+      CHECK(item.value().equal(expected[item.key()]));
+    }
   }
 }
 
