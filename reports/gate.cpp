@@ -63,6 +63,8 @@ Limits limits_for(const Policy& policy, const Row& row, std::vector<bool>& used)
     if (rule.ignore) limits.ignore = *rule.ignore;
   }
   limits.margin = std::max(margin, noise);
+  if (policy.warn_above_noise && noise > *policy.warn_above_noise)
+    limits.fail_on.erase(Verdict::kSlower);
   return limits;
 }
 

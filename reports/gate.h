@@ -47,6 +47,7 @@ struct Policy {
   std::set<Verdict> fail_on = {Verdict::kSlower, Verdict::kWorse, Verdict::kBroke};
   bool strict = false;
   double false_discovery_rate = 0.05;
+  std::optional<double> warn_above_noise = {};
   std::vector<std::string> calibrated_on = {};
   std::vector<Rule> rules = {};
 };

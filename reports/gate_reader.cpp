@@ -17,7 +17,8 @@ class Reader {
  public:
   Reader(std::filesystem::path file, int depth) : file_(std::move(file)), depth_(depth) {}
 
-  Policy read(std::string_view text) const {
+  /// Sets what the file says, and leaves the rest as it is.
+  void read(std::string_view text, Policy& policy) const {
     toml::table top;
     try {
       top = toml::parse(text, file_.string());
@@ -26,8 +27,8 @@ class Reader {
                        error.source().begin.column, error.description());
     }
     check_keys(top, "key",
-               {"include", "fail_on", "strict", "false_discovery_rate", "calibrated_on", "rule"});
-    Policy policy;
+               {"include", "fail_on", "strict", "false_discovery_rate", "warn_above_noise",
+                "calibrated_on", "rule"});
     if (const auto* node = top.get("include")) include(*node, policy);
     if (const auto* node = top.get("fail_on")) policy.fail_on = verdicts(*node);
     if (const auto* node = top.get("strict")) policy.strict = boolean(*node);
@@ -37,6 +38,7 @@ class Reader {
                           "{}: false_discovery_rate: got {}, wanted a number between 0 and 1",
                           place(*node), policy.false_discovery_rate);
     }
+    if (const auto* node = top.get("warn_above_noise")) policy.warn_above_noise = number(*node);
     if (const auto* node = top.get("calibrated_on")) policy.calibrated_on.push_back(text_of(*node));
     if (const auto* node = top.get("rule")) {
       const toml::array* rules = node->as_array();
@@ -44,7 +46,6 @@ class Reader {
                           "{}: rule: got {}, wanted [[rule]]", place(*node), kind_of(*node));
       for (const toml::node& each : *rules) policy.rules.push_back(rule(*each.as_table()));
     }
-    return policy;
   }
 
  private:
@@ -164,12 +165,7 @@ class Reader {
       const auto path = file_.parent_path() / text_of(*item);
       require<InputError>(std::filesystem::exists(path), "{}: include: there is no {}",
                           place(*item), path.string());
-      Policy part = Reader(path, depth_ + 1).read(read_text(path));
-      policy.fail_on = part.fail_on;
-      policy.strict = part.strict;
-      policy.false_discovery_rate = part.false_discovery_rate;
-      std::ranges::move(part.calibrated_on, std::back_inserter(policy.calibrated_on));
-      std::ranges::move(part.rules, std::back_inserter(policy.rules));
+      Reader(path, depth_ + 1).read(read_text(path), policy);
     }
   }
 
@@ -180,7 +176,9 @@ class Reader {
 }  // namespace
 
 Policy parse_policy(std::string_view text, const std::filesystem::path& source) {
-  return Reader(source, 0).read(text);
+  Policy policy;
+  Reader(source, 0).read(text, policy);
+  return policy;
 }
 
 Policy read_policy(const std::filesystem::path& path) {

@@ -81,16 +81,35 @@ fail_on = []
   CHECK(linear.fail_on.empty());
 }
 
+TEST_CASE("where the machine is too noisy for a time, it only warns") {
+  const Policy policy = parse_policy(
+      "warn_above_noise = 0.1\n[[rule]]\nmetric = \"time\"\nnoise = 0.2\n"
+      "[[rule]]\naxes = {length = 512}\nnoise = 0.05\n",
+      "gate.toml");
+  std::vector<bool> used;
+  const auto fails = [&](int length) {
+    return limits_for(policy, row_of("lavo", length, "time", "timing"), used).fail_on;
+  };
+  CHECK(fails(512).contains(Verdict::kSlower));
+  CHECK_FALSE(fails(1024).contains(Verdict::kSlower));
+  CHECK(fails(1024).contains(Verdict::kBroke));
+  const Limits memory = limits_for(policy, row_of("lavo", 1024, "peak_memory", "exact"), used);
+  CHECK(memory.fail_on.contains(Verdict::kWorse));
+}
+
 TEST_CASE("a policy may include others, found beside it") {
   const auto directory = std::filesystem::temp_directory_path() / "lavo_gate_test";
   std::filesystem::create_directories(directory / "machines");
   std::ofstream(directory / "machines" / "noise.toml")
       << "calibrated_on = \"here\"\n[[rule]]\nmetric = \"time\"\nnoise = 0.07\n";
-  std::ofstream(directory / "gate.toml") << "include = \"machines/noise.toml\"\nfail_on = []\n";
+  std::ofstream(directory / "gate.toml")
+      << "include = [\"strict.toml\", \"machines/noise.toml\"]\nfail_on = []\n";
+  std::ofstream(directory / "strict.toml") << "strict = true\n";
   const Policy policy = read_policy(directory / "gate.toml");
   CHECK(policy.rules.size() == 1);
   CHECK(policy.calibrated_on == std::vector<std::string>{"here"});
   CHECK(policy.fail_on.empty());
+  CHECK(policy.strict);  // the second file does not mention it
   std::ofstream(directory / "loop.toml") << "include = [\"loop.toml\"]\n";
   CHECK_THROWS_WITH(read_policy(directory / "loop.toml"), ContainsSubstring("include each other"));
   std::filesystem::remove_all(directory);
@@ -99,7 +118,7 @@ TEST_CASE("a policy may include others, found beside it") {
 TEST_CASE("a wrong policy is refused with its place and what was meant") {
   CHECK(refusal("fail_om = []") ==
         "gate.toml:1:1: unknown key 'fail_om', did you mean 'fail_on'? keys: include, fail_on, "
-        "strict, false_discovery_rate, calibrated_on, rule");
+        "strict, false_discovery_rate, warn_above_noise, calibrated_on, rule");
   CHECK_THAT(refusal("[[rule]]\n  margn = 0.1"),
              ContainsSubstring("gate.toml:2:3: unknown key 'margn', did you mean 'margin'?"));
   CHECK(refusal("[[rule]]\nmargin = -0.1") == "gate.toml:2:10: got -0.1, wanted a number >= 0");
