@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 
 namespace lavo {
 namespace {
@@ -31,16 +31,15 @@ std::string axis_text(const nlohmann::json& value) {
 }
 
 std::string cell_name(const std::string& experiment, const nlohmann::json& axes) {
-  static constexpr std::array first = {"mechanism", "length", "pass"};
   std::string name = escaped(experiment);
   const auto add = [&](const std::string& axis, const nlohmann::json& value) {
     name += "/" + escaped(axis) + ":" + escaped(axis_text(value));
   };
-  for (const char* axis : first) {
+  for (const char* axis : kLeadingAxes) {
     if (const auto found = axes.find(axis); found != axes.end()) add(axis, *found);
   }
   for (const auto& [axis, value] : axes.items()) {
-    if (std::ranges::find(first, axis) == first.end()) add(axis, value);
+    if (std::ranges::find(kLeadingAxes, axis) == kLeadingAxes.end()) add(axis, value);
   }
   return name;
 }

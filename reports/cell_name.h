@@ -8,10 +8,14 @@
 // control characters are written %XX; null is "unset".
 #pragma once
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <string>
 
 namespace lavo {
+
+/// The axes that stand first wherever a cell is named.
+inline constexpr std::array kLeadingAxes = {"mechanism", "length", "pass"};
 
 /// "4096", "0.5", "true", "shared", "unset". 1 and 1.0 are the same.
 std::string axis_text(const nlohmann::json& value);

@@ -113,7 +113,7 @@ void RowMaker::add_bound(Row row, const Limits& limits, double sign) {
   row.verdict = beyond(*row.next)   ? Verdict::kWorse
                 : beyond(*row.base) ? Verdict::kBetter
                                     : Verdict::kSame;
-  row.reason = fmt::format("limit {:g}{}", limit, limits.tolerance ? "" : ", twice BASE");
+  if (row.verdict != Verdict::kSame) row.reason = fmt::format("the limit is {:g}", limit);
   push(std::move(row), limits);
 }
 

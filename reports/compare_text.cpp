@@ -2,6 +2,7 @@
 // The pieces that all readable formats share.
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -29,38 +30,49 @@ std::string ratio_text(double ratio, const std::optional<Interval>& interval) {
 }  // namespace
 
 Labels short_labels(const std::vector<Row>& rows) {
-  std::map<std::string, json> shared;
-  bool one_experiment = true;
-  for (const Row& row : rows) one_experiment &= row.experiment == rows.front().experiment;
-  if (!rows.empty()) {
-    for (const auto& [axis, value] : rows.front().axes.items()) shared[axis] = value;
-  }
+  // An axis tells rows apart when it varies among those of one mechanism: what always goes with a
+  // mechanism need not be said beside its name.
+  std::map<std::string, std::map<std::string, std::set<json>>> values;  // mechanism, axis
+  std::map<std::string, std::set<json>> everywhere;
+  std::map<std::string, size_t> counts;
+  std::set<std::string> experiments;
+  const auto mechanism = [](const Row& row) {
+    return row.axes.contains("mechanism") ? axis_text(row.axes.at("mechanism")) : "";
+  };
   for (const Row& row : rows) {
-    std::erase_if(shared, [&](const auto& entry) {
-      const auto found = row.axes.find(entry.first);
-      return found == row.axes.end() || *found != entry.second;
-    });
+    experiments.insert(row.experiment);
+    for (const auto& [axis, value] : row.axes.items()) {
+      values[mechanism(row)][axis].insert(value);
+      everywhere[axis].insert(value);
+      ++counts[axis];
+    }
   }
   const auto text = [](const std::string& axis, const json& value) {
     return axis == "mechanism" ? axis_text(value) : axis + " " + axis_text(value);
   };
-  Labels labels;
   std::vector<std::string> common;
-  if (one_experiment && !rows.empty()) common.push_back(rows.front().experiment);
-  for (const auto& [axis, value] : shared) common.push_back(text(axis, value));
-  labels.common = fmt::format("{}", fmt::join(common, ", "));
+  if (experiments.size() == 1) common.push_back(*experiments.begin());
+  for (const auto& [axis, seen] : everywhere) {
+    if (seen.size() == 1 && counts[axis] == rows.size())
+      common.push_back(text(axis, *seen.begin()));
+  }
+  Labels labels{fmt::format("{}", fmt::join(common, ", ")), {}};
   for (const Row& row : rows) {
     std::vector<std::string> parts;
-    if (!one_experiment) parts.push_back(row.experiment);
-    for (const char* axis : {"mechanism", "length", "pass"}) {
-      if (row.axes.contains(axis) && !shared.contains(axis))
-        parts.push_back(text(axis, row.axes.at(axis)));
+    if (experiments.size() > 1) parts.push_back(row.experiment);
+    const auto add = [&](const std::string& axis, const json& value) {
+      const bool apart = axis == "mechanism" ? everywhere[axis].size() > 1
+                                             : values[mechanism(row)][axis].size() > 1;
+      if (apart) parts.push_back(text(axis, value));
+    };
+    for (const char* axis : kLeadingAxes) {
+      if (row.axes.contains(axis)) add(axis, row.axes.at(axis));
     }
     for (const auto& [axis, value] : row.axes.items()) {
-      const bool leads = axis == "mechanism" || axis == "length" || axis == "pass";
-      if (!leads && !shared.contains(axis)) parts.push_back(text(axis, value));
+      if (std::ranges::find(kLeadingAxes, axis) == kLeadingAxes.end()) add(axis, value);
     }
-    labels.rows.push_back(parts.empty() ? "all" : fmt::format("{}", fmt::join(parts, ", ")));
+    if (parts.empty()) parts.push_back(mechanism(row).empty() ? row.experiment : mechanism(row));
+    labels.rows.push_back(fmt::format("{}", fmt::join(parts, ", ")));
   }
   return labels;
 }

@@ -159,18 +159,22 @@ Export csv(const Input& input) {
     for (const auto& [axis, value] : cell.axes.items()) axes.insert(axis);
   }
   std::vector<std::string> header = {"id", "experiment", "status", "reason"};
-  // An axis may be called like a column of ours.
-  for (const std::string& axis : axes) header.push_back("axis_" + axis);
-  header.insert(header.end(), {"metric", "value", "unit", "better", "kind", "ci95_low", "ci95_high",
-                               "samples", "blocks", "environment"});
+  const std::vector<std::string> end = {"metric", "value",      "unit",      "better",
+                                        "kind",   "ci95_low",   "ci95_high", "samples",
+                                        "blocks", "environment"};
+  std::set<std::string> taken(header.begin(), header.end());
+  taken.insert(end.begin(), end.end());
+  for (const std::string& axis : axes)
+    header.push_back(taken.contains(axis) ? "axis_" + axis : axis);
+  header.insert(header.end(), end.begin(), end.end());
   std::string text = csv_line(header);
   for (const Cell& cell : input.cells) {
     std::vector<std::string> start = {cell.id, cell.experiment, cell.status, cell.reason};
     for (const std::string& axis : axes)
       start.push_back(cell.axes.contains(axis) ? axis_text(cell.axes.at(axis)) : "");
-    const auto add = [&](std::vector<std::string> end) {
+    const auto add = [&](const std::vector<std::string>& rest) {
       std::vector<std::string> fields = start;
-      fields.insert(fields.end(), end.begin(), end.end());
+      fields.insert(fields.end(), rest.begin(), rest.end());
       fields.push_back(cell.environment);
       text += csv_line(fields);
     };

@@ -20,6 +20,7 @@ json example() {
   json& cells = document["cells"];
   cells[0] = failed(cells[0], "out_of_memory", "needs \"9 GiB\", has 8\nand more");
   cells[1]["axes"]["note"] = "a/b, c";
+  cells[2]["axes"]["unit"] = "an axis";
   json quality = cell_record("lavo", 4096);
   quality["experiment"] = "recall";
   quality["metrics"]["accuracy"] = plain_metric(0.75, "1", "seeded", "higher");
@@ -184,11 +185,13 @@ TEST_CASE("cells.csv has a row for each cell and metric, failures too") {
     CHECK(row[column("value")].empty());
   }
   CHECK(failures == 1);
-  const auto awkward = std::ranges::find_if(
-      rows, [&](const auto& row) { return row[column("axis_note")] == "a/b, c"; });
+  const auto awkward =
+      std::ranges::find_if(rows, [&](const auto& row) { return row[column("note")] == "a/b, c"; });
   REQUIRE(awkward != rows.end());
-  CHECK((*awkward)[column("axis_mechanism")] == "vanilla");
+  CHECK((*awkward)[column("mechanism")] == "vanilla");
   CHECK((*awkward)[column("unit")] == "B");
+  CHECK(std::ranges::count(header, "unit") == 1);
+  CHECK(std::ranges::count(header, "axis_unit") == 1);
 }
 
 TEST_CASE("two cells of one name keep apart; nothing to write is an error") {
