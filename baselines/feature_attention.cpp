@@ -2,6 +2,7 @@
 #include "baselines/feature_attention.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "baselines/causal_sum.h"
 #include "lavo/core/tile_scan.h"
@@ -99,7 +100,12 @@ Tensor attend(const FeatureAttention& attention, const Inputs& in, State* state)
     const TileStep read = [call](const auto& tiles, int64_t first, auto& held) {
       return call.read(tiles[0], first, held);
     };
+    // In float64: where all features are nearly equal the roundings of a float32 sum are so too,
+    // and add up.
+    const auto type = sums[0].scalar_type();
+    sums[0] = sums[0].to(torch::kFloat64);
     scan_tiles(add, {in.key, in.value}, sums, {tile});
+    sums[0] = sums[0].to(type);
     return scan_tiles(read, {in.query}, sums, {tile});
   }
   const TileStep next = [call](const auto& tiles, int64_t first, auto& held) {
@@ -114,8 +120,11 @@ Tensor attend(const FeatureAttention& attention, const Inputs& in, State* state)
 }
 
 int64_t feature_tile_length(const Shape& s, int64_t features, int64_t chunk, torch::Device device) {
-  return tile_length(s.compute_bytes() * static_cast<double>(s.B * s.H * (2 * features + s.E)),
-                     chunk, device);
+  // The backward pass keeps the sums at every edge: with fewer tokens they would outweigh these.
+  constexpr int64_t kFewest = 256;
+  const double token_bytes =
+      s.compute_bytes() * static_cast<double>(s.B * s.H * (2 * features + s.E));
+  return tile_length(token_bytes, std::max(chunk, kFewest), device);
 }
 
 Cost feature_cost(const Shape& s, bool causal, int64_t features, int64_t chunk,
@@ -126,18 +135,17 @@ Cost feature_cost(const Shape& s, bool causal, int64_t features, int64_t chunk,
   const bool in_chunks = causal && s.T == s.S;
   const double C = in_chunks ? static_cast<double>(std::min(chunk, s.T)) : 0;
   const double state = s.compute_bytes() * heads * M * E;
-  const double tile =
-      static_cast<double>(std::min(std::max(s.T, s.S), feature_tile_length(s, features, chunk)));
+  const double longest = static_cast<double>(std::max(s.T, s.S));
+  const double tile = static_cast<double>(feature_tile_length(s, features, chunk));
   // In a tile: features and what they are made of, values, sums, scores, and the sums in front of
   // its chunks; the backward pass holds all of them and their gradients.
   const double tile_floats = in_chunks ? 3 * M + 3 * E + C + 2 * M * E / C : 2 * M + 2 * E;
-  const double tile_bytes = s.compute_bytes() * heads * tile * tile_floats;
-  const double tiles = in_chunks ? std::ceil(T / tile) : 1;
+  const double tile_bytes = s.compute_bytes() * heads * std::min(longest, tile) * tile_floats;
   return {.flop = heads * (2 * (T + S) * M * E + T * C * 2 * (M + E) + (T + S) * feature_flop),
           .bytes = s.traffic_bytes(),
           .memory_bytes = s.output_bytes() + state + tile_bytes,
-          .backward_memory_bytes =
-              s.output_bytes() + s.input_bytes() + (tiles + 2) * state + 3 * tile_bytes,
+          .backward_memory_bytes = s.output_bytes() + s.input_bytes() +
+                                   (std::ceil(longest / tile) + 2) * state + 2.5 * tile_bytes,
           .state_bytes = state};
 }
 

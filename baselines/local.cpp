@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "baselines/local.h"
 
-#include <algorithm>
-
 namespace lavo {
 
 Patterns Local::supported() {
@@ -31,17 +29,8 @@ Tensor Local::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
   return window_attention_rows(in, relative_bias_, windows(in.causal), rows);
 }
 
-Cost Local::cost(const Shape& s, bool) const {
-  const double tokens = static_cast<double>(s.B * s.H * s.T);
-  const double span =
-      static_cast<double>(std::min(s.S, (options_.look_back + 1) * options_.window));
-  const double widths = static_cast<double>(s.D + s.E);
-  const double logits = s.compute_bytes() * tokens * span;
-  return {.flop = 2 * tokens * span * widths,
-          .bytes = s.traffic_bytes(),
-          .memory_bytes = s.output_bytes() + 2 * logits,
-          .backward_memory_bytes = s.output_bytes() + s.input_bytes() + 3 * logits,
-          .state_bytes = static_cast<double>(s.element_bytes * s.B * s.H) * span * widths};
+Cost Local::cost(const Shape& shape, bool causal) const {
+  return window_cost(shape, windows(causal));
 }
 
 }  // namespace lavo

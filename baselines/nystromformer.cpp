@@ -172,7 +172,7 @@ Cost Nystromformer::cost(const Shape& s, bool) const {
           .bytes = s.traffic_bytes(),
           .memory_bytes = output + wide + weights + conv + 6 * square,
           .backward_memory_bytes = output + 2 * wide + s.input_bytes() + 1.5 * weights + 2 * conv +
-                                   (8 * iterations + 6) * square,
+                                   (4 * iterations + 4) * square,
           .state_bytes = 0};
 }
 

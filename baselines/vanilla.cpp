@@ -84,7 +84,7 @@ Cost Vanilla::cost(const Shape& s, bool causal) const {
   return {.flop = 2 * pairs(s, causal) * static_cast<double>(s.D + s.E),
           .bytes = s.traffic_bytes(),
           .memory_bytes = output + matrix,
-          .backward_memory_bytes = output + s.input_bytes() + 1.5 * matrix,
+          .backward_memory_bytes = 2 * output + s.input_bytes() + 1.5 * matrix,
           .state_bytes = s.input_bytes() - s.query_bytes()};
 }
 

@@ -106,6 +106,13 @@ Tensor attend_blocks(const Tensor& query, int64_t first_query, const WindowKeys&
   return weighted_values(logits, hidden, v).flatten(2, 3);
 }
 
+int64_t tile_of(const Shape& s, const Windows& windows, torch::Device device = torch::kCPU) {
+  const int64_t span = std::min(s.S, (windows.look_back + 1) * windows.window);
+  const double token_bytes =
+      s.compute_bytes() * static_cast<double>(s.B * s.H * (2 * span + s.D + s.E));
+  return tile_length(token_bytes, windows.window, device);
+}
+
 /// The tokens before a tile and the tile itself; `past` becomes the last `reach` tokens of both: a
 /// view of the tile where that is enough, which costs no memory.
 Tensor join(Tensor& past, const Tensor& tile, int64_t reach) {
@@ -144,13 +151,6 @@ Tensor window_attention(const Tensor& query, int64_t first_query, const WindowKe
   return pieces.result();
 }
 
-int64_t window_tile_length(const Shape& s, const Windows& windows, torch::Device device) {
-  const int64_t span = std::min(s.S, (windows.look_back + 1) * windows.window);
-  const double token_bytes =
-      s.compute_bytes() * static_cast<double>(s.B * s.H * (2 * span + s.D + s.E));
-  return tile_length(token_bytes, windows.window, device);
-}
-
 Tensor window_attention_tiles(const Inputs& in, const Tensor& bias, const Windows& windows) {
   const bool has_past = windows.look_back > 0;
   const int64_t reach = windows.look_back * windows.window;
@@ -171,7 +171,23 @@ Tensor window_attention_tiles(const Inputs& in, const Tensor& bias, const Window
   if (has_past) state = {in.key.narrow(2, 0, 0), in.value.narrow(2, 0, 0)};
   if (bias.defined()) state.push_back(bias);
   return scan_tiles(step, {in.query, in.key, in.value}, state,
-                    {window_tile_length(in.shape(), windows, in.query.device()), windows.window});
+                    {tile_of(in.shape(), windows, in.query.device()), windows.window});
+}
+
+Cost window_cost(const Shape& s, const Windows& windows) {
+  const double heads = static_cast<double>(s.B * s.H), widths = static_cast<double>(s.D + s.E);
+  const double span = static_cast<double>(std::min(s.S, (windows.look_back + 1) * windows.window));
+  const double tile = static_cast<double>(std::min(s.T, tile_of(s, windows)));
+  const bool in_blocks = windows.window <= kWidestBlock;
+  const double logits = heads * tile * span;  // of one tile; weights are as many
+  const double held = in_blocks ? logits : std::min(logits, static_cast<double>(kLogitNumbers));
+  const double joined = heads * tile * widths;  // keys and values, with those of blocks before
+  return {.flop = 2 * heads * static_cast<double>(s.T) * span * widths,
+          .bytes = s.traffic_bytes(),
+          .memory_bytes = s.output_bytes() + s.compute_bytes() * (2 * held + joined),
+          .backward_memory_bytes =
+              s.output_bytes() + s.input_bytes() + s.compute_bytes() * (4 * logits + 3 * joined),
+          .state_bytes = static_cast<double>(s.element_bytes * windows.kept(s.S)) * heads * widths};
 }
 
 Tensor window_attention_rows(const Inputs& in, const Tensor& bias, const Windows& windows,

@@ -53,9 +53,8 @@ Tensor window_attention(const Tensor& query, int64_t first_query, const WindowKe
 /// tile beyond the gradients. Padded keys and values are zero.
 Tensor window_attention_tiles(const Inputs& in, const Tensor& bias, const Windows& windows);
 
-/// Tokens in such a tile.
-int64_t window_tile_length(const Shape& shape, const Windows& windows,
-                           torch::Device device = torch::kCPU);
+/// What it costs.
+Cost window_cost(const Shape& shape, const Windows& windows);
 
 /// The same for the named rows in float64, query by query. Shares no code with window_attention.
 Tensor window_attention_rows(const Inputs& in, const Tensor& bias, const Windows& windows,
