@@ -91,6 +91,9 @@ void print_table(const json& result) {
 
 int run(Arguments& a) {
   const Settings settings = read_settings(a.sets);
+  for (const int64_t context : a.contexts) {
+    require<OptionError>(context >= 1, "evaluate: --context must be at least 1, got {}", context);
+  }
   const torch::Device device = require_device("evaluate", a.device);
   const Checkpoint checkpoint = load_checkpoint(a.checkpoint);
   const auto corpus = load_corpus(settings.corpus);
@@ -133,8 +136,7 @@ void add_evaluate(CLI::App& program, int& exit_code) {
                    "corpus=DIR or FILE, split=train|valid|test, test_bytes=n; may be repeated")
       ->take_all();
   command->add_option("--context", a->contexts, "windows to score, tokens: 512,1024,4096")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->delimiter(',');
   command->add_option("--sample", a->sample.tokens, "tokens of text to write; 0: none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
