@@ -8,12 +8,13 @@
 #include "experiments/registry.h"
 #include "lavo/core/files.h"
 #include "tests/support/catch.h"
+#include "tests/support/program.h"
 
 using namespace lavo;
 
 namespace {
 
-const std::string kFolder = std::string(LAVO_SOURCE_DIR) + "/tests/golden/";
+const std::string kFolder = source_file("tests/golden/");
 
 /// max |a - b| / (atol + rtol |b|); NaN is infinite.
 double excess(const Tensor& actual, const Tensor& expected, const json& tolerance) {

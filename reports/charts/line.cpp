@@ -34,7 +34,7 @@ json line_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<Curve>& 
     band["y2"] = {{"field", "high"}};
     band["opacity"] = faded(0.18, 0.03);
     layers.push_back({{"transform", {{{"filter", "isValid(datum.low)"}}}},
-                      {"mark", {{"type", "area"}}},
+                      {"mark", {{"type", "area"}, {"clip", true}}},
                       {"encoding", band}});
   }
   json line = encoding;

@@ -11,6 +11,7 @@
 
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "lavo/core/options.h"
 #include "reports/python.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"

@@ -6,6 +6,7 @@
 
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "lavo/core/options.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
 
