@@ -38,8 +38,8 @@ struct NystromformerOptions {
 /// Not causal in any way: a landmark mixes later tokens. No streaming state. Parameter conv_weight
 /// (H, 1, conv_kernel, 1), self attention only. O(T L (D + E) + L^3) time, O(T) memory.
 /// Source: Xiong et al. 2021, arXiv:2102.03902.
-/// Differs from it: A1 (Z (A3 v)) is never T x L times L x L; the L x L part is in float64, because
-/// in 32 bits the iteration amplifies its own rounding where A2 is nearly singular.
+/// Differs from it: A1 (Z (A3 v)) instead of (A1 Z) (A3 v), which is T x L x L; more than 6
+/// iterations run in float64.
 class Nystromformer final : public Mechanism {
  public:
   using Options = NystromformerOptions;

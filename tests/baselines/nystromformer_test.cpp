@@ -57,11 +57,12 @@ TEST_CASE("segments that do not divide: the first ones are the shorter ones") {
 
 TEST_CASE("the iteration converges to the pseudoinverse") {
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(2);
-  const Tensor a = (3 * torch::randn({2, 3, 12, 12}, generator, torch::kFloat64)).softmax(3);
+  const Tensor logits = torch::randn({2, 3, 12, 12}, generator, torch::kFloat64);
+  const Tensor a = (logits + 4 * torch::eye(12, torch::kFloat64)).softmax(3);
   const Tensor exact = at::linalg_pinv(a);
   for (const auto init : {PinvInit::kExact, PinvInit::kOriginal}) {
     double last = 1e300;
-    for (const int64_t iterations : {2, 6, 10, 14}) {
+    for (const int64_t iterations : {2, 4, 8, 14}) {
       const double error = (iterative_pinv(a, iterations, init) - exact).norm().item<double>() /
                            exact.norm().item<double>();
       CHECK(error < std::max(last, 1e-8));
