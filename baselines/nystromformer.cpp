@@ -171,12 +171,14 @@ Cost Nystromformer::cost(const Shape& s, bool) const {
   const double square = exact ? 0 : width * heads * L * L;
   const double output =
       s.compute_bytes() * heads * T * (E + 1) + (s.element_bytes < 4 ? s.output_bytes() : 0);
-  const double conv = options_.conv_kernel > 0 ? 2 * s.compute_bytes() * heads * T * E : 0;
+  // LibTorch's convolution copies values and result to blocks of 16 heads.
+  const double blocks = static_cast<double>(s.B * ((s.H + 15) / 16) * 16);
+  const double conv = options_.conv_kernel > 0 ? 2 * s.compute_bytes() * blocks * T * E : 0;
   return {.flop = heads * (2 * pairs * (D + E) + (exact ? 0 : 8 * iterations * L * L * L)) +
                   2 * heads * static_cast<double>(options_.conv_kernel) * T * E,
           .bytes = s.traffic_bytes(),
           .memory_bytes = output + wide + weights + conv + 6 * square,
-          .backward_memory_bytes = output + 2 * wide + s.input_bytes() + 1.5 * weights + 2 * conv +
+          .backward_memory_bytes = output + 2 * wide + s.input_bytes() + 1.5 * weights + conv +
                                    (4 * iterations + 4) * square,
           .state_bytes = 0};
 }

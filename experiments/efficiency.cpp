@@ -133,13 +133,16 @@ void measure_time(const EfficiencyAxes& axes, Workload& work, const Cost& cost,
 /// What one timed call must compute and move, by count.
 Cost cost_of(const EfficiencyAxes& axes, const Mechanism& mechanism) {
   Shape shape = axes.shape();
+  shape.element_bytes = static_cast<int64_t>(torch::elementSize(scalar_type(axes.dtype)));
   Cost cost = mechanism.cost(shape, axes.causal);
   if (axes.pass == Pass::kForwardBackward) {
     // Every product of the forward has two in the backward; grad_output is read, three gradients
     // are written, the inputs are read again.
     cost.flop *= 3;
     cost.bytes *= 2.5;
-    cost.memory_bytes *= 2.5;
+    // Where it predicts none: results of all steps are kept, and gradients come on top.
+    cost.memory_bytes =
+        cost.backward_memory_bytes > 0 ? cost.backward_memory_bytes : 4 * cost.memory_bytes;
   } else if (axes.pass == Pass::kDecode) {
     const double tokens = static_cast<double>(axes.length);
     cost.flop /= tokens;
