@@ -61,7 +61,7 @@ Landmarks landmarks_of(const Sequence& tokens, int64_t count) {
 
 /// A2 Z etc. of one head, the polynomial multiplied out: (13 Z - 15 Z A Z + 7 Z A Z A Z - Z A Z A Z
 /// A Z) / 4.
-Tensor pinv(const Tensor& a, double largest, int64_t iterations) {
+Tensor pinv(const Tensor& a, const Tensor& largest, int64_t iterations) {
   Tensor z = a.t() / largest;
   for (int64_t i = 0; i < iterations; ++i) {
     const Tensor az = a.mm(z);
@@ -90,14 +90,14 @@ Tensor nystromformer_rows(const Inputs& in, const NystromformerOptions& options,
   const int64_t B = in.query.size(0), H = in.query.size(1), L = options.landmarks;
   std::vector<Sequence> sequences;
   std::vector<std::optional<Landmarks>> found;
-  double largest_of_all = 0;
+  Tensor largest_of_all = torch::zeros({}, in.query.options());
   for (int64_t b = 0; b < B; ++b) {
     sequences.push_back(real_tokens(in, b));
     const Sequence& tokens = sequences.back();
     found.emplace_back();
     if (std::min(tokens.query_HTD.size(1), tokens.key_HSD.size(1)) <= L) continue;
     found.back() = landmarks_of(tokens, L);
-    largest_of_all = std::max(largest_of_all, found.back()->core_HLL.sum(1).max().item<double>());
+    largest_of_all = torch::maximum(largest_of_all, found.back()->core_HLL.sum(1).max());
   }
   Tensor out =
       torch::zeros({B, H, static_cast<int64_t>(rows.size()), in.value.size(3)}, in.value.options());
@@ -108,9 +108,8 @@ Tensor nystromformer_rows(const Inputs& in, const NystromformerOptions& options,
       std::vector<Tensor> heads;
       for (int64_t h = 0; h < H; ++h) {
         const Tensor a = found[b]->core_HLL[h];
-        const double largest = options.pinv_init == PinvInit::kOriginal
-                                   ? largest_of_all
-                                   : a.sum(0).max().item<double>();
+        const Tensor largest =
+            options.pinv_init == PinvInit::kOriginal ? largest_of_all : a.sum(0).max();
         heads.push_back(pinv(a, largest, options.iterations).mm(found[b]->summary_HLE[h]));
       }
       values = torch::stack(heads);

@@ -19,7 +19,8 @@ Check check_output(Mechanism& mechanism, const Inputs& in, const Tensor& output,
 
 /// Gradients of the inputs and parameters against autograd through the float64 reference, for a
 /// loss that weighs the named output rows at random. The error of a row is relative to its own
-/// norm, or to the root mean square norm of the rows of its tensor where that is larger.
+/// norm, or to the root mean square norm of the rows of its tensor where that is larger. Where the
+/// bound of the type is missed but the same code in float64 is right, three digits are enough.
 Check check_gradients(Mechanism& mechanism, const Inputs& in, const std::vector<int64_t>& rows,
                       uint64_t seed);
 

@@ -55,6 +55,7 @@ class Lavo final : public Mechanism {
   static Patterns supported() { return {}; }
 
   Lavo(Options options, const Setting& setting, at::Generator& generator);
+  bool one_or_per_head(const std::string& tensor) const override { return tensor == "bases"; }
   std::string kind() const override { return kName; }
   Patterns patterns() const override { return supported(); }
   std::unique_ptr<State> new_state() const override;
