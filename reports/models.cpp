@@ -17,8 +17,10 @@ bool makes_variant(const std::string& axis) {
 }
 
 std::optional<double> floor_of(const Cells& cells, const std::string& metric) {
-  const auto estimate = over_seeds(cells, metric);
-  return estimate ? std::optional(estimate->value) : std::nullopt;
+  for (const Cell* cell : cells) {  // all have scored the same text
+    if (const Metric* floor = cell->metric(metric)) return floor->value;
+  }
+  return std::nullopt;
 }
 
 double bits(const Variant& row) {

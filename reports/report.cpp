@@ -20,7 +20,7 @@ constexpr MakeSections kSections[] = {efficiency_lengths, speed_up,          tim
 
 /// Draws the charts and returns the browser's libraries; "" and the reason when that cannot be
 /// done.
-std::string draw(const fs::path& out, std::string& reason) {
+std::string draw_charts(const fs::path& out, std::string& reason) {
   const auto python = find_python("vl_convert");
   if (!python) {
     reason =
@@ -42,7 +42,8 @@ std::string draw(const fs::path& out, std::string& reason) {
 
 }  // namespace
 
-ReportResult write_report(const std::vector<fs::path>& directories, const fs::path& out) {
+ReportResult write_report(const std::vector<fs::path>& directories, const fs::path& out,
+                          bool draw) {
   const Results results = load_results(directories);
   std::vector<Section> sections;
   for (const MakeSections make : kSections) {
@@ -62,7 +63,7 @@ ReportResult write_report(const std::vector<fs::path>& directories, const fs::pa
       }
     }
   }
-  const std::string bundle = draw(out, result.without_pictures);
+  const std::string bundle = draw ? draw_charts(out, result.without_pictures) : "";
   write_atomically(result.page, render_page(sections, results, bundle, !bundle.empty()));
   return result;
 }

@@ -14,8 +14,9 @@ struct ReportResult {
 };
 
 /// Writes OUT/index.html, which needs nothing beside it, and for each figure OUT/ID.vl.json, ID.png
-/// and ID.svg. Reads results.json of every directory. Throws InputError.
+/// and ID.svg. Reads results.json of every directory. `draw` = false: tables and
+/// specifications only. Throws InputError.
 ReportResult write_report(const std::vector<std::filesystem::path>& directories,
-                          const std::filesystem::path& out);
+                          const std::filesystem::path& out, bool draw = true);
 
 }  // namespace lavo::report

@@ -6,7 +6,6 @@
 #include <fstream>
 #include <iostream>
 #include <random>
-#include <regex>
 #include <set>
 
 #include "lavo/core/check.h"
@@ -31,9 +30,19 @@ void make_run(const fs::path& directory) {
 
 void leaves(const json& value, std::set<double>& numbers) {
   if (value.is_number()) numbers.insert(value.get<double>());
-  for (const json& part : value) {
-    if (part.is_structured() || part.is_number()) leaves(part, numbers);
+  if (!value.is_structured()) return;  // a primitive would be its own and only element
+  for (const json& part : value) leaves(part, numbers);
+}
+
+/// What stands between each `open` and the next `close`.
+std::vector<std::string> all_between(const std::string& text, const std::string& open,
+                                     const std::string& close) {
+  std::vector<std::string> found;
+  for (size_t at = 0; (at = text.find(open, at)) != std::string::npos;) {
+    at += open.size();
+    found.push_back(text.substr(at, text.find(close, at) - at));
   }
+  return found;
 }
 
 std::string without_scripts(const std::string& page) {
@@ -51,25 +60,25 @@ std::string without_scripts(const std::string& page) {
 TEST_CASE("every number on the page stands in results.json or says how it was derived") {
   const TemporaryDirectory run, out;
   make_run(run.path);
-  report::write_report({run.path}, out.path);
+  report::write_report({run.path}, out.path, /*draw=*/false);
   const std::string page = without_scripts(read_text(out.file("index.html")));
   std::set<double> known;
   leaves(read_json(run.file("results.json")), known);
   const std::set<std::string> ways = {
       "seeds", "ratio", "efficiency-length", "exponent", "difference", "reciprocal", "count"};
-  const std::regex tag(R"re(<data value="([^"]*)"( data-by="([^"]*)")?>([^<]*)</data>)re");
   size_t recorded = 0, derived = 0;
-  for (std::sregex_iterator it(page.begin(), page.end(), tag), end; it != end; ++it) {
-    const double value = std::stod((*it)[1]);
-    CAPTURE((*it)[0].str());
+  for (const std::string& tag : all_between(page, "<data ", ">")) {
+    const double value = std::stod(all_between(tag, "value=\"", "\"").at(0));
+    const auto by = all_between(tag, "data-by=\"", "\"");
+    CAPTURE(tag);
     CHECK(std::isfinite(value));
-    if ((*it)[3].matched) {
-      CHECK(ways.contains((*it)[3]));
-      CHECK_THAT(page, ContainsSubstring("<dt>" + (*it)[3].str() + "</dt>"));
-      ++derived;
-    } else {
+    if (by.empty()) {
       CHECK(known.contains(value));
       ++recorded;
+    } else {
+      CHECK(ways.contains(by.at(0)));
+      CHECK(page.find("<dt>" + by.at(0) + "</dt>") != std::string::npos);
+      ++derived;
     }
   }
   CHECK(recorded > 300);
@@ -79,7 +88,7 @@ TEST_CASE("every number on the page stands in results.json or says how it was de
 TEST_CASE("derived numbers are right: one of each kind, computed here from the file") {
   const TemporaryDirectory run, out;
   make_run(run.path);
-  report::write_report({run.path}, out.path);
+  report::write_report({run.path}, out.path, /*draw=*/false);
   const std::string page = without_scripts(read_text(out.file("index.html")));
   const json results = read_json(run.file("results.json"));
   const auto time = [&](const std::string& mechanism) {
@@ -120,23 +129,25 @@ TEST_CASE("the page refers to nothing outside itself, and text from records cann
   }
   results["environments"]["e1"]["build"][hostile] = hostile;
   std::ofstream(run.file("results.json")) << results;
-  report::write_report({run.path}, out.path);
+  report::write_report({run.path}, out.path, /*draw=*/false);
   const std::string page = read_text(out.file("index.html"));
   const std::string text = without_scripts(page);
   CHECK_THAT(text, !ContainsSubstring("<img"));
   CHECK_THAT(text, ContainsSubstring("&lt;img src=x onerror=alert(1)&gt;"));
   CHECK_THAT(text, !ContainsSubstring("http:"));
   CHECK_THAT(text, !ContainsSubstring("https:"));
-  const std::regex reference(R"re((?:src|href)\s*=\s*["']?([^"'\s>]*))re");
-  for (std::sregex_iterator it(text.begin(), text.end(), reference), end; it != end; ++it) {
-    CHECK_THAT((*it)[1].str(), Catch::Matchers::StartsWith("#"));
+  for (const char* loads : {"<script src", "<link", "<iframe", "<object", "url("}) {
+    CHECK_THAT(page, !ContainsSubstring(loads));
+  }
+  for (const std::string& target : all_between(text, "href=", ">")) {
+    CHECK_THAT(target, Catch::Matchers::StartsWith("\"#"));
   }
 }
 
 TEST_CASE("a status never becomes a number, and every failure has its reason on the page") {
   const TemporaryDirectory run, out;
   make_run(run.path);
-  report::write_report({run.path}, out.path);
+  report::write_report({run.path}, out.path, /*draw=*/false);
   const std::string page = read_text(out.file("index.html"));
   for (const json& cell : read_json(run.file("results.json"))["cells"]) {
     if (cell["status"] == "ok") continue;
@@ -154,7 +165,7 @@ TEST_CASE("records without what a figure wants leave the rest of the report whol
   const TemporaryDirectory run;
   make_run(run.path);
   const json whole = read_json(run.file("results.json"));
-  std::mt19937 random(static_cast<unsigned>(GENERATE(range(0, 6))));
+  std::mt19937 random(static_cast<unsigned>(GENERATE(range(0, 4))));
   json results = whole;
   for (json& cell : results["cells"]) {
     if (random() % 2) continue;
@@ -168,11 +179,11 @@ TEST_CASE("records without what a figure wants leave the rest of the report whol
   }
   const TemporaryDirectory other;
   std::ofstream(other.file("results.json")) << results;
-  CHECK_NOTHROW(report::write_report({other.path}, other.path / "report"));
+  CHECK_NOTHROW(report::write_report({other.path}, other.path / "report", /*draw=*/false));
   json nothing = whole;
   nothing["cells"] = json::array();
   std::ofstream(other.file("results.json")) << nothing;
-  CHECK_NOTHROW(report::write_report({other.path}, other.path / "report"));
+  CHECK_NOTHROW(report::write_report({other.path}, other.path / "report", /*draw=*/false));
 }
 
 TEST_CASE("every chart is drawn by a browser without a network") {
@@ -196,6 +207,9 @@ TEST_CASE("every chart is drawn by a browser without a network") {
     CHECK_THAT(read_text(stem + ".svg"), ContainsSubstring("<path"));
   }
   CHECK(specs == result.figures);
+  const std::string text = without_scripts(read_text(out.file("index.html")));
+  CHECK(text.find("http:") == std::string::npos);
+  CHECK(text.find("https:") == std::string::npos);
 
   std::string browser;
   for (const char* name : {"chromium", "chromium-browser", "google-chrome"}) {
@@ -216,13 +230,8 @@ TEST_CASE("every chart is drawn by a browser without a network") {
   if (run_and_wait({"unshare", "-rn", "true"}).code == 0)
     command.insert(command.begin(), {"unshare", "-rn"});
   const auto dom = run_and_wait(command);
-  const std::regex drawn("data-drawn=\"yes\""), not_drawn("data-drawn=\"no\"");
-  const auto count = [&](const std::regex& what) {
-    return std::distance(std::sregex_iterator(dom.output.begin(), dom.output.end(), what),
-                         std::sregex_iterator());
-  };
-  CHECK(count(drawn) == static_cast<std::ptrdiff_t>(result.figures));
-  CHECK(count(not_drawn) == 0);
+  CHECK(all_between(dom.output, "data-drawn=\"yes", "\"").size() == result.figures);
+  CHECK(all_between(dom.output, "data-drawn=\"no", "\"").empty());
 }
 
 TEST_CASE("a directory without results is refused with one line") {
