@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/catalogue.h"
 
+#include "experiments/data/corpus.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
 
@@ -105,6 +106,21 @@ json describe_experiments() {
                          {"axes", axes}});
   }
   return described;
+}
+
+json describe_data() {
+  const auto corpus = load_corpus({});
+  json documents = json::array();
+  for (size_t split = 0; split < kSplits.size(); ++split) {
+    for (const Document& document : corpus->documents[split]) {
+      documents.push_back(
+          {{"split", kSplits[split]}, {"name", document.name}, {"bytes", document.text.size()}});
+    }
+  }
+  return json::array({{{"name", corpus->name},
+                       {"digest", corpus->digest},
+                       {"rule", corpus->rule},
+                       {"documents", documents}}});
 }
 
 }  // namespace lavo

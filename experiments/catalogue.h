@@ -16,4 +16,8 @@ json describe_mechanisms();
 /// For each experiment: name, purpose, spec_version, axes as options.
 json describe_experiments();
 
+/// For each corpus that comes with the project: name, digest, rule (how it is divided), documents
+/// [{split, name, bytes}].
+json describe_data();
+
 }  // namespace lavo

@@ -78,11 +78,21 @@ void print_experiment(const json& e) {
   fmt::print("\n");
 }
 
+void print_data(const json& d) {
+  fmt::print("{}: {}\n    SHA-256 {}\n", shown(d["name"]), shown(d["rule"]), shown(d["digest"]));
+  std::vector<std::vector<std::string>> rows = {{"split", "bytes", "document"}};
+  for (const json& document : d["documents"]) {
+    rows.push_back({document["split"], shown(document["bytes"]), document["name"]});
+  }
+  print_table(rows, "    ");
+}
+
 void run(const std::string& topic, bool as_json) {
   const auto wanted = [&](const char* name) { return topic.empty() || topic == name; };
   json found = json::object();
   if (wanted("mechanisms")) found["mechanisms"] = describe_mechanisms();
   if (wanted("experiments")) found["experiments"] = describe_experiments();
+  if (wanted("data")) found["data"] = describe_data();
   if (as_json) {
     fmt::print("{}\n", found.dump(2));
     return;
@@ -94,6 +104,7 @@ void run(const std::string& topic, bool as_json) {
         "for its use.\n");
   }
   for (const json& e : found.value("experiments", json::array())) print_experiment(e);
+  for (const json& d : found.value("data", json::array())) print_data(d);
 }
 
 }  // namespace
