@@ -68,6 +68,7 @@ Tensor alibi_slopes(int64_t heads, torch::Device device) {
   while (2 * power <= heads) power *= 2;
   const auto options = torch::TensorOptions(torch::kFloat64).device(device);
   const Tensor whole = torch::arange(1, power + 1, options) / power;
+  if (power == heads) return (whole * -8).exp2_();
   const Tensor between = torch::arange(1, 2 * (heads - power), 2, options) / (2 * power);
   return torch::cat({whole, between}).mul_(-8).exp2_();
 }

@@ -18,8 +18,9 @@ void for_each_use(const Test& test) {
       const auto mechanism = variant.create(shape, causal, cross, torch::kFloat64);
       if (!mechanism || !variant.includes(pattern)) continue;
       CAPTURE(variant.name(), pattern_name(pattern));
-      test(*mechanism, random_inputs(shape, torch::kFloat64, 8,
-                                     {.causal = causal, .cross = cross, .padding = true}));
+      const Inputs in = random_inputs(shape, torch::kFloat64, 8,
+                                      {.causal = causal, .cross = cross, .padding = true});
+      if (!refuses(*mechanism, in)) test(*mechanism, in);
     }
   }
 }

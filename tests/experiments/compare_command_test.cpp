@@ -20,7 +20,7 @@ struct Files {
     std::ofstream(directory.path / name, std::ios::binary) << text;
     return directory.file(name);
   }
-  std::string write(const std::string& name, const json& document) const {
+  std::string write_json(const std::string& name, const json& document) const {
     return write(name, document.dump());
   }
 };
@@ -37,18 +37,18 @@ Finished compare_files(std::vector<std::string> arguments) {
 TEST_CASE("exit codes: 0 pass, 1 slower or broke, 3 inconclusive, 4 other machine") {
   const Files files;
   const json steady = simulated_sweep(1, kQuiet);
-  const std::string base = files.write("base.json", steady);
-  const std::string same = files.write("same.json", simulated_sweep(2, kQuiet));
+  const std::string base = files.write_json("base.json", steady);
+  const std::string same = files.write_json("same.json", simulated_sweep(2, kQuiet));
   CHECK(compare_files({base, same}).code == 0);
   const Finished slower =
-      compare_files({base, files.write("slower.json", simulated_sweep(2, kQuiet, 1.1))});
+      compare_files({base, files.write_json("slower.json", simulated_sweep(2, kQuiet, 1.1))});
   CHECK(slower.code == 1);
   CHECK_THAT(slower.out, ContainsSubstring("FAIL: 8 slower"));
   CHECK(slower.err.empty());
 
   json broken = steady;
   broken["cells"][3] = failed(broken["cells"][3], "out_of_memory", "needs 9 GiB");
-  const std::string broke = files.write("broke.json", broken);
+  const std::string broke = files.write_json("broke.json", broken);
   CHECK(compare_files({base, broke}).code == 1);
   CHECK(compare_files({base, broke, "--fail-on", "slower,worse"}).code == 0);
   CHECK(compare_files({base, broke, "--fail-on", "none"}).code == 0);
@@ -57,15 +57,15 @@ TEST_CASE("exit codes: 0 pass, 1 slower or broke, 3 inconclusive, 4 other machin
   json byte = steady;
   json& memory = byte["cells"][5]["metrics"]["peak_memory"]["value"];
   memory = memory.get<double>() + 1;
-  CHECK(compare_files({base, files.write("byte.json", byte)}).code == 1);
+  CHECK(compare_files({base, files.write_json("byte.json", byte)}).code == 1);
 
-  const std::string open = files.write("open.json", simulated_sweep(2, kQuiet, 1.03));
+  const std::string open = files.write_json("open.json", simulated_sweep(2, kQuiet, 1.03));
   CHECK(compare_files({base, open}).code == 0);
   CHECK(compare_files({base, open, "--strict"}).code == 3);
 
   json other = steady;
   other["environments"]["e"]["machine"]["cores"] = 3;
-  const std::string elsewhere = files.write("other.json", other);
+  const std::string elsewhere = files.write_json("other.json", other);
   CHECK(compare_files({base, elsewhere}).code == 4);
   CHECK(compare_files({base, elsewhere, "--allow-different-env"}).code == 0);
 }
@@ -73,9 +73,9 @@ TEST_CASE("exit codes: 0 pass, 1 slower or broke, 3 inconclusive, 4 other machin
 TEST_CASE("a directory, a baseline, a policy and every output file") {
   const Files files;
   std::filesystem::create_directories(files.directory.path / "run");
-  files.write("run/results.json", simulated_sweep(1, kQuiet));
+  files.write_json("run/results.json", simulated_sweep(1, kQuiet));
   const std::string run = files.directory.file("run");
-  const std::string slower = files.write("slower.json", simulated_sweep(2, kQuiet, 1.1));
+  const std::string slower = files.write_json("slower.json", simulated_sweep(2, kQuiet, 1.1));
   ::setenv("LAVO_BASELINES", files.directory.file("kept").c_str(), 1);
   CHECK(compare_files({run, "--save-baseline", "main"}).code == 0);
   CHECK(compare_files({"baseline:main", run}).code == 0);
@@ -99,8 +99,8 @@ TEST_CASE("a directory, a baseline, a policy and every output file") {
 TEST_CASE("calibration writes a policy that the next comparison can include") {
   const Files files;
   const Noise rough{0.0, 0.05, 0.05};
-  const std::string a = files.write("a.json", simulated_sweep(1, rough));
-  const std::string b = files.write("b.json", simulated_sweep(2, rough));
+  const std::string a = files.write_json("a.json", simulated_sweep(1, rough));
+  const std::string b = files.write_json("b.json", simulated_sweep(2, rough));
   const std::string noise = files.directory.file("noise.toml");
   CHECK(compare_files({a, b, "--calibrate", noise}).code == 0);
   const std::string first = read_text(noise);
@@ -112,22 +112,23 @@ TEST_CASE("calibration writes a policy that the next comparison can include") {
   // Again with other runs: no floor gets lower.
   CHECK(compare_files({a, a, "--calibrate", noise}).code == 0);
   CHECK(read_text(noise) == first);
-  CHECK(compare_files({a, files.write("slow.json", simulated_sweep(3, rough, 2)), "--policy", gate})
+  CHECK(compare_files(
+            {a, files.write_json("slow.json", simulated_sweep(3, rough, 2)), "--policy", gate})
             .code == 1);
   json other = simulated_sweep(2, rough);
   other["environments"]["e"]["build"]["compiler"] = "clang 14";
   CHECK(is_one_line_refusal(
-      compare_files({a, files.write("other.json", other), "--calibrate", noise})));
+      compare_files({a, files.write_json("other.json", other), "--calibrate", noise})));
 }
 
 TEST_CASE("bad input: one line and exit code 2") {
   const Files files;
   const json good = simulated_sweep(1, kQuiet);
-  const std::string base = files.write("base.json", good);
+  const std::string base = files.write_json("base.json", good);
   const auto with = [&](const json::json_pointer& at, const json& value) {
     json document = good;
     document[at] = value;
-    return files.write("bad.json", document);
+    return files.write_json("bad.json", document);
   };
   const auto refusal = [&](const std::vector<std::string>& arguments) {
     const Finished finished = compare_files(arguments);
@@ -140,11 +141,11 @@ TEST_CASE("bad input: one line and exit code 2") {
   CHECK_THAT(refusal({base, base, base}), ContainsSubstring("got 3 files"));
   CHECK_THAT(refusal({base, "nowhere.json"}), ContainsSubstring("nowhere.json"));
   CHECK_THAT(refusal({base, files.directory.path}), ContainsSubstring("no results.json"));
-  CHECK_THAT(refusal({base, files.write("bad.json", std::string("{\"schema\": \n  nan}"))}),
+  CHECK_THAT(refusal({base, files.write_json("bad.json", std::string("{\"schema\": \n  nan}"))}),
              ContainsSubstring("bad.json:2:"));
-  CHECK_THAT(refusal({base, files.write("bad.json", good.dump().substr(0, 5000))}),
+  CHECK_THAT(refusal({base, files.write_json("bad.json", good.dump().substr(0, 5000))}),
              ContainsSubstring("not JSON"));
-  CHECK_THAT(refusal({base, files.write("bad.json", std::string("{\"schema\": 1e999}"))}),
+  CHECK_THAT(refusal({base, files.write_json("bad.json", std::string("{\"schema\": 1e999}"))}),
              ContainsSubstring("too large"));
   CHECK_THAT(refusal({base, with(at("/schema"), "lavo.results/9")}),
              ContainsSubstring("wanted \"lavo.results/1\""));

@@ -11,7 +11,7 @@ namespace {
 
 /// Smaller than the defaults, and odd where that is allowed.
 const json kSmall = {{"bases", 6},     {"window", 5},     {"feature_count", 12},
-                     {"landmarks", 6}, {"iterations", 8}, {"max_length", 256}};
+                     {"landmarks", 6}, {"iterations", 8}, {"max_length", 512}};
 
 json small_options(const Entry& entry) {
   json options = json::object();
@@ -102,6 +102,16 @@ std::vector<Variant> variants() {
     }
   }
   return result;
+}
+
+bool refuses(Mechanism& mechanism, const Inputs& in) {
+  torch::NoGradGuard no_grad;
+  try {
+    mechanism.forward(in);
+    return false;
+  } catch (const ShapeError&) {
+    return true;
+  }
 }
 
 void disturb_parameters(Mechanism& mechanism, uint64_t seed) {

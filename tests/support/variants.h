@@ -29,6 +29,9 @@ std::vector<Variant> variants();
 /// The sizes below only.
 std::vector<Variant> small_mechanisms();
 
+/// These options do not go with this pattern: a ShapeError says so.
+bool refuses(Mechanism& mechanism, const Inputs& in);
+
 /// Random parameters in place of those that start at zero, so that a forgotten one is noticed.
 void disturb_parameters(Mechanism& mechanism, uint64_t seed);
 
