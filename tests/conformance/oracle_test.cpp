@@ -38,7 +38,7 @@ void agree(const Variant& variant, const Shape& shape, torch::ScalarType type, P
     return;
   }
   // An ill-conditioned function (a pseudoinverse) enlarges roundings: what inputs wrong by `bound`
-  // would do to the result is allowed too.
+  // would do to the result is allowed too, 16 times: it rounds at every step of its iteration.
   Inputs nearby = in;
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(1);
   for (Tensor* x : {&nearby.query, &nearby.key, &nearby.value}) {
