@@ -133,11 +133,11 @@ TEST_CASE("bad input: one line and exit code 2") {
   CHECK_THAT(refusal({base, base, base}), ContainsSubstring("got 3 files"));
   CHECK_THAT(refusal({base, "nowhere.json"}), ContainsSubstring("nowhere.json"));
   CHECK_THAT(refusal({base, files.directory.path}), ContainsSubstring("no results.json"));
-  CHECK_THAT(refusal({base, files.write_json("bad.json", std::string("{\"schema\": \n  nan}"))}),
+  CHECK_THAT(refusal({base, files.write("bad.json", std::string("{\"schema\": \n  nan}"))}),
              ContainsSubstring("bad.json:2:"));
-  CHECK_THAT(refusal({base, files.write_json("bad.json", good.dump().substr(0, 5000))}),
+  CHECK_THAT(refusal({base, files.write("bad.json", good.dump().substr(0, 5000))}),
              ContainsSubstring("not JSON"));
-  CHECK_THAT(refusal({base, files.write_json("bad.json", std::string("{\"schema\": 1e999}"))}),
+  CHECK_THAT(refusal({base, files.write("bad.json", std::string("{\"schema\": 1e999}"))}),
              ContainsSubstring("too large"));
   CHECK_THAT(refusal({base, with(at("/schema"), "lavo.results/9")}),
              ContainsSubstring("wanted \"lavo.results/1\""));
