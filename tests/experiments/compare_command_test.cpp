@@ -153,7 +153,7 @@ TEST_CASE("bad input: one line and exit code 2") {
              ContainsSubstring("wanted a finite number"));
   CHECK_THAT(refusal({base, with(at("/cells/1/metrics/time/blocks"), {7, 7})}),
              ContainsSubstring("add up to 14"));
-  CHECK_THAT(refusal({base, with(at("/cells/1/metrics/time/kind"), "timed")}),
+  CHECK_THAT(refusal({base, with(at("/cells/1/metrics/time/kind"), "timin")}),
              ContainsSubstring("did you mean 'timing'?"));
   CHECK_THAT(refusal({base, with(at("/cells/1/status"), "crashed")}),
              ContainsSubstring("wanted null"));
