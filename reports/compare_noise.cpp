@@ -13,6 +13,11 @@ double deviation(const Interval& interval) {
   return std::expm1(std::max(std::abs(std::log(interval.low)), std::abs(std::log(interval.high))));
 }
 
+/// Never below the level itself, or it would be no floor; the same again when read and written.
+std::string rounded_up(double level) {
+  return fmt::format("{:.4f}", std::ceil(level * 1e4 - 1e-6) / 1e4);
+}
+
 }  // namespace
 
 std::string noise_policy(const Comparison& comparison, const Policy& before) {
@@ -38,11 +43,12 @@ std::string noise_policy(const Comparison& comparison, const Policy& before) {
       "# Noise floor of this machine, by lavo-bench compare --calibrate.\n"
       "calibrated_on = {}\n\n"
       "[[rule]]  # cells that were not measured: what 95 % of the others stay below\n"
-      "kind = \"timing\"\nnoise = {:.4f}\n",
-      json(machine_text(comparison.machine)).dump(), levels[(levels.size() * 95 - 1) / 100]);
+      "kind = \"timing\"\nnoise = {}\n",
+      json(machine_text(comparison.machine)).dump(),
+      rounded_up(levels[(levels.size() * 95 - 1) / 100]));
   for (const auto& [key, level] : noise) {
-    text += fmt::format("\n[[rule]]\ncells = {}\nmetric = {}\nnoise = {:.4f}\n",
-                        json(key.first).dump(), json(key.second).dump(), level);
+    text += fmt::format("\n[[rule]]\ncells = {}\nmetric = {}\nnoise = {}\n", json(key.first).dump(),
+                        json(key.second).dump(), rounded_up(level));
   }
   return text;
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "lavo/core/files.h"
+#include "reports/gate.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
 #include "tests/support/results_fixture.h"
@@ -59,6 +60,13 @@ TEST_CASE("exit codes: 0 pass, 1 slower or broke, 3 inconclusive, 4 other machin
   memory = memory.get<double>() + 1;
   CHECK(compare_files({base, files.write_json("byte.json", byte)}).code == 1);
 
+  // Blocks that differ by 5 % leave an interval wider than the margin of 3 %.
+  const Noise rough{0, 0.05, 0.001};
+  const std::string before = files.write_json("before.json", simulated_sweep(1, rough));
+  const std::string open = files.write_json("open.json", simulated_sweep(2, rough));
+  CHECK(compare_files({before, open}).code == 0);
+  CHECK(compare_files({before, open, "--strict"}).code == 3);
+
   json other = steady;
   other["environments"]["e"]["machine"]["cores"] = 3;
   const std::string elsewhere = files.write_json("other.json", other);
@@ -102,8 +110,17 @@ TEST_CASE("calibration writes a policy that the next comparison can include") {
   const std::string first = read_text(noise);
   CHECK_THAT(first, ContainsSubstring("calibrated_on = \"Example CPU, 2 cores\""));
   const std::string gate = files.write("gate.toml", "include = \"noise.toml\"\nstrict = true\n");
+  const Finished known = compare_files({a, b, "--policy", gate});
+  CHECK(known.code == 0);  // strict: every difference is within its own floor
+  CHECK(known.out.find("another machine") == std::string::npos);
+  CHECK(known.out.find("matches nothing") == std::string::npos);
   // Again with other runs: no floor gets lower.
   CHECK(compare_files({a, a, "--calibrate", noise}).code == 0);
+  const auto before = compare::parse_policy(first, "first.toml");
+  const auto after = compare::read_policy(noise);
+  REQUIRE(before.rules.size() == after.rules.size());
+  for (size_t i = 0; i < before.rules.size(); ++i)
+    CHECK(*after.rules[i].noise >= *before.rules[i].noise);
   CHECK(compare_files(
             {a, files.write_json("slow.json", simulated_sweep(3, rough, 2)), "--policy", gate})
             .code == 1);
