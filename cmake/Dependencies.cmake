@@ -5,7 +5,6 @@ if(LAVO_CUDA)
     # Torch's own list holds architectures that nvcc 13 refuses where no GPU is present to ask.
     set(TORCH_CUDA_ARCH_LIST "8.0;9.0;10.0+PTX")
   endif()
-  enable_language(CUDA)
   find_package(Torch 2.11 REQUIRED)
   add_library(lavo_torch INTERFACE)
   target_link_libraries(lavo_torch INTERFACE ${TORCH_LIBRARIES})

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-add_library(lavo_flags INTERFACE)
-target_compile_options(lavo_flags INTERFACE
+add_library(lavo_warnings INTERFACE)
+target_compile_options(lavo_warnings INTERFACE
   -fPIC  # programs too, so that they share the libraries' precompiled header
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
   -Wno-dangling-pointer  # gcc 12 reports temporaries that outlive the call they are used in
   $<$<BOOL:${LAVO_WERROR}>:-Werror>)
+target_include_directories(lavo_warnings INTERFACE ${CMAKE_SOURCE_DIR})
+
+add_library(lavo_flags INTERFACE)
+target_link_libraries(lavo_flags INTERFACE lavo_warnings)
 if(LAVO_SANITIZE)
   # vptr is left out: LibTorch is built without the type information that it needs.
   set(sanitize -fsanitize=${LAVO_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer -O1)
   target_compile_options(lavo_flags INTERFACE ${sanitize} -fno-sanitize-recover=undefined)
   target_link_options(lavo_flags INTERFACE -fsanitize=${LAVO_SANITIZE})
 endif()
-target_include_directories(lavo_flags INTERFACE ${CMAKE_SOURCE_DIR})

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Problems for LAVO's kernels and what the right answers are, in float64 and by plain loops.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lavo/kernels/cuda/lavo.h"
+
+namespace lavo::cuda::test {
+
+using Vector = std::vector<double>;
+
+/// Tensors as (batch, heads, length, width) whatever the layout on the device; values are such that
+/// the shape's element type holds them exactly.
+struct LavoProblem {
+  LavoShape shape;
+  bool heads_inside = false;  ///< [b, n, h, d] on the device instead of [b, h, n, d]
+  bool own_bases = false;     ///< bases for each head
+  bool padded = false;        ///< some keys are padding
+  bool weighted = false;      ///< factors other than the 1/2 of the paper
+  Vector q{}, k{}, v{}, y{}, key_bases{}, value_bases{}, bias{}, weights{}, output_gradient{};
+  std::vector<bool> real{};  ///< (batch, length)
+
+  /// Everything random with a clear mean (values 1.5): with zero means the softmax over the memory
+  /// is so near to uniform that a wrong one would pass.
+  void fill(unsigned seed);
+  std::string name() const;
+};
+
+struct LavoAnswer {
+  Vector output;
+  Vector magnitude;  ///< sum of the absolute terms of each output: what rounding is relative to
+  Vector q, k, v, y, key_bases, value_bases, bias,
+      weights;  ///< gradients, summed as the kernels do
+};
+
+LavoAnswer solve(const LavoProblem& problem);
+
+/// As the element type rounds it.
+double rounded(double x, Element element);
+/// Half a unit in the last place of 1.
+double unit_roundoff(Element element);
+
+}  // namespace lavo::cuda::test
