@@ -95,6 +95,8 @@ class Experiment {
                                   const std::filesystem::path& /*corpus*/) const {
     return "";
   }
+  /// Whether a cell needs the CPU for itself; others run beside each other, a core for each thread.
+  virtual bool runs_alone() const { return true; }
   virtual Outcome run(const Case& cell) const = 0;
 };
 

@@ -53,6 +53,7 @@ class LanguageModel final : public Experiment {
     (void)axes;
     return load_corpus(corpus)->digest;
   }
+  bool runs_alone() const override { return false; }
   Outcome run(const Case& cell) const override;
 };
 

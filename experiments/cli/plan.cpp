@@ -12,21 +12,25 @@ namespace {
 void print_plan(const std::vector<Cell>& cells, const Records& records) {
   const std::vector<std::string> names = varying_axes(cells);
   double seconds = 0, seconds_left = 0;
-  int done = 0;
+  int done = 0, to_skip = 0;
   fmt::print("{:16}  {:13}  {:>9}  {:>10}  cell\n", "id", "status", "time [s]", "memory [MiB]");
   for (const Cell& cell : cells) {
     const auto found = records.by_id.find(cell.id);
-    const std::string status =
-        found == records.by_id.end() ? "-" : found->second.value("status", "-");
+    const bool skip = !cell.reason_to_skip().empty();
+    const std::string status = found != records.by_id.end() ? found->second.value("status", "-")
+                               : skip                       ? "to skip"
+                                                            : "-";
     done += found != records.by_id.end();
-    seconds += cell.prediction.seconds;
-    if (found == records.by_id.end()) seconds_left += cell.prediction.seconds;
+    to_skip += found == records.by_id.end() && skip;
+    seconds += cell.predicted_seconds();
+    if (found == records.by_id.end()) seconds_left += cell.predicted_seconds();
     fmt::print("{:16}  {:13}  {:9.3g}  {:10.4g}  {} {}\n", cell.id, status, cell.prediction.seconds,
                cell.prediction.memory_bytes / (1 << 20), cell.experiment->name(),
                describe_axes(cell.axes, names));
   }
-  fmt::print("{} cells, predicted {:.0f} s; {} done, {} left, predicted {:.0f} s\n", cells.size(),
-             seconds, done, cells.size() - static_cast<size_t>(done), seconds_left);
+  fmt::print("{} cells, predicted {:.0f} s; {} done, {} to skip, {} left, predicted {:.0f} s\n",
+             cells.size(), seconds, done, to_skip,
+             cells.size() - static_cast<size_t>(done + to_skip), seconds_left);
 }
 
 }  // namespace

@@ -63,7 +63,8 @@ Ledger::Ledger(std::vector<Cell> cells, const std::vector<Cell>& all, Store& sto
   }
 }
 
-std::optional<Task> Ledger::next(const std::string& device_type) {
+std::optional<Task> Ledger::next(const std::string& device_type,
+                                 const std::function<bool(const Cell&)>& may_start) {
   for (auto at = left_.begin(); at != left_.end();) {
     const Task task = *at;
     State& state = states_[task.cell];
@@ -72,6 +73,7 @@ std::optional<Task> Ledger::next(const std::string& device_type) {
       ++at;
       continue;
     }
+    if (!state.done && cell.reason_to_skip().empty() && !may_start(cell)) return {};
     at = left_.erase(at);
     if (state.done) continue;
     if (const std::string reason = reason_to_skip(cell); !reason.empty()) {
@@ -132,17 +134,12 @@ void Ledger::finish(const Task& task, BlockResult block) {
 void Ledger::abandon(const Task& task) { states_[task.cell].running = false; }
 
 std::string Ledger::reason_to_skip(const Cell& cell) const {
-  if (!cell.refused.empty()) return cell.refused;
+  if (const std::string reason = cell.reason_to_skip(); !reason.empty()) return reason;
   if (options_.prune) {
     const auto shortest = out_of_memory_.find(cell.row);
     if (shortest != out_of_memory_.end() && cell.length() > shortest->second) {
       return fmt::format("ran out of memory at length {}", shortest->second);
     }
-  }
-  const json& most = cell.limits["call_seconds"];
-  if (!most.is_null() && cell.prediction.call_seconds > most.get<double>()) {
-    return fmt::format("one call is predicted to take {:.3g} s, call_seconds is {:.3g}",
-                       cell.prediction.call_seconds, most.get<double>());
   }
   if (cell.device() != "cpu") return "";  // what a device has free is asked for where it runs
   const double allowed = available_memory() * cell.limits["memory_fraction"].get<double>();
@@ -194,7 +191,9 @@ double Ledger::seconds_left() const {
   if (paces_.empty() && !has_predictions_) return -1;
   double left = 0;
   for (const Task& task : left_) {
-    if (!states_[task.cell].done) left += weight(cells_[task.cell]);
+    const Cell& cell = cells_[task.cell];
+    if (states_[task.cell].done) continue;
+    left += has_predictions_ ? cell.predicted_seconds() / cell.blocks : 1;
   }
   return left * pace();
 }

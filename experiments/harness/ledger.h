@@ -31,9 +31,10 @@ class Ledger {
 
   const std::vector<Cell>& cells() const { return cells_; }
 
-  /// The next block for a device of this type, none of whose cell is running. Cells that are to be
-  /// skipped get their records on the way.
-  std::optional<Task> next(const std::string& device_type);
+  /// The next block for a device of this type, none of whose cell is running; nothing when that one
+  /// may not start now. Cells that are to be skipped get their records on the way.
+  std::optional<Task> next(const std::string& device_type,
+                           const std::function<bool(const Cell&)>& may_start);
   Case make_case(const Task& task) const;
   /// s; what the block may still take, or 0 for as long as it wants.
   double timeout_seconds(const Task& task) const;

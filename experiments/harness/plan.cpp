@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "experiments/harness/limits.h"
+#include "experiments/harness/resources.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "lavo/core/sha256.h"
@@ -273,6 +274,20 @@ Plan make_plan(const Selection& selection) {
     fail<InputError>("{}: {}", axis.place, unknown_name("axis", axis.name, known));
   }
   return plan;
+}
+
+std::string Cell::reason_to_skip() const {
+  if (!refused.empty()) return refused;
+  const json& most = limits["call_seconds"];
+  if (most.is_null() || prediction.call_seconds <= most.get<double>()) return "";
+  return fmt::format("one call is predicted to take {:.3g} s, call_seconds is {:.3g}",
+                     prediction.call_seconds, most.get<double>());
+}
+
+double Cell::predicted_seconds() const {
+  if (!reason_to_skip().empty()) return 0;
+  const int64_t beside = alone() ? 1 : std::max<int64_t>(1, usable_cores() / threads());
+  return prediction.seconds / static_cast<double>(beside);
 }
 
 std::vector<Cell> shard_of(const std::vector<Cell>& cells, Shard shard) {

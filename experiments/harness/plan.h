@@ -24,6 +24,14 @@ struct Cell {
 
   std::string device() const { return axes.value("device", "cpu"); }  ///< type, without an index
   double length() const { return axes.value("length", 0.0); }         ///< 0 for experiments without
+  int64_t threads() const { return axes.value("threads", int64_t{1}); }
+  bool alone() const { return device() != "cpu" || blocks > 1 || experiment->runs_alone(); }
+
+  /// Why it will be skipped whatever the machine has free: it is refused, or one call is predicted
+  /// to pass the limit; empty otherwise.
+  std::string reason_to_skip() const;
+  /// What it adds to the time of a run: nothing when skipped, a share when others run beside it.
+  double predicted_seconds() const;
 };
 
 struct PlannedSweep {

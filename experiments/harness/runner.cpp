@@ -8,6 +8,7 @@
 #include "experiments/harness/environment.h"
 #include "experiments/harness/ledger.h"
 #include "experiments/harness/progress.h"
+#include "experiments/harness/resources.h"
 #include "experiments/harness/signals.h"
 #include "lavo/core/check.h"
 
@@ -35,12 +36,24 @@ struct Seat {
   Clock::time_point deadline = {};
 };
 
+/// As many as there may be cells beside each other.
+void add_cpu_seats(const std::vector<Cell>& cells, std::vector<Device>& devices) {
+  int64_t least_threads = usable_cores();
+  for (const Cell& cell : cells) {
+    if (!cell.alone()) least_threads = std::min(least_threads, cell.threads());
+  }
+  const Device cpu{"cpu"};
+  if (std::ranges::find(devices, cpu.type, &Device::type) == devices.end()) return;
+  for (int64_t i = 1; i < usable_cores() / least_threads; ++i) devices.push_back(cpu);
+}
+
 std::vector<Seat> make_seats(const std::vector<Cell>& cells, const RunOptions& options) {
   std::vector<Device> devices = options.devices;
   for (const Cell& cell : cells) {
     const std::string type = cell.device();
     if (std::ranges::find(devices, type, &Device::type) == devices.end()) devices.push_back({type});
   }
+  if (options.isolation != Isolation::kNone) add_cpu_seats(cells, devices);
   std::vector<Seat> seats;
   const auto log =
       options.directory /
@@ -92,17 +105,24 @@ class Driver {
     return std::ranges::any_of(seats_, [](const Seat& seat) { return seat.task.has_value(); });
   }
 
-  /// A cell on the CPU is measured alone: what else runs would slow it down.
-  bool may_start(const Seat& seat) const {
-    return std::ranges::none_of(seats_, [&](const Seat& other) {
-      return other.task && (other.device.type == "cpu" || seat.device.type == "cpu");
-    });
+  /// A timed cell on the CPU is measured alone: what else runs would slow it down. Others share the
+  /// cores.
+  bool may_start(const Cell& cell) const {
+    int64_t threads = cell.threads();
+    for (const Seat& seat : seats_) {
+      if (!seat.task) continue;
+      const Cell& running = ledger_.cells()[seat.task->cell];
+      const bool on_cpu = cell.device() == "cpu" || running.device() == "cpu";
+      if (on_cpu && (cell.alone() || running.alone())) return false;
+      if (on_cpu) threads += running.threads();
+    }
+    return threads == cell.threads() || threads <= usable_cores();
   }
 
   void start_all() {
     for (Seat& seat : seats_) {
-      if (seat.task || !may_start(seat)) continue;
-      seat.task = ledger_.next(seat.device.type);
+      if (seat.task) continue;
+      seat.task = ledger_.next(seat.device.type, [this](const Cell& c) { return may_start(c); });
       if (!seat.task) continue;
       const Cell& cell = ledger_.cells()[seat.task->cell];
       seat.timeout_s = ledger_.timeout_seconds(*seat.task);

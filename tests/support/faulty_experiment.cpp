@@ -39,7 +39,9 @@ void sleep(double seconds) { std::this_thread::sleep_for(std::chrono::duration<d
 
 class Faulty final : public Experiment {
  public:
-  std::string name() const override { return "faulty"; }
+  Faulty(std::string name, bool alone) : name_(std::move(name)), alone_(alone) {}
+  std::string name() const override { return name_; }
+  bool runs_alone() const override { return alone_; }
   std::string purpose() const override { return "Ends as told."; }
   int spec_version() const override { return 1; }
   std::vector<OptionInfo> axes() const override { return list_options<FaultyAxes>(); }
@@ -79,6 +81,17 @@ class Faulty final : public Experiment {
   }
 
  private:
+  /// Ends well when the cell with the other seed, 0 or 1, runs at the same time.
+  static void meet(const Case& cell, int64_t seed) {
+    const auto mark = [&](int64_t of) { return cell.directory / fmt::format("met-{}", of); };
+    std::ofstream(mark(seed)) << "here";
+    for (int i = 0; i < 100 && !std::filesystem::exists(mark(1 - seed)); ++i) sleep(0.02);
+    const bool met = std::filesystem::exists(mark(1 - seed));
+    sleep(0.1);  // the other one looks too
+    std::filesystem::remove(mark(seed));
+    if (!met) throw CellFailure("wrong", "nobody came");
+  }
+
   static void fail_as(const FaultyAxes& axes, const Case& cell) {
     const std::string& how = axes.behaviour;
     if (how == "ok" || how == "meaningless" || how == "refused" || how == "nan") return;
@@ -96,6 +109,7 @@ class Faulty final : public Experiment {
       std::ofstream(mark) << "seen";
       ::raise(SIGSEGV);
     }
+    if (how == "meet") meet(cell, axes.seed);
     if (how == "segfault") ::raise(SIGSEGV);
     if (how == "abort") std::abort();
     if (how == "exit") std::_Exit(3);
@@ -115,8 +129,11 @@ class Faulty final : public Experiment {
       std::fflush(stdout);
       return;
     }
-    fail<OptionError>("faulty: unknown behaviour '{}'", how);
+    if (how != "meet") fail<OptionError>("faulty: unknown behaviour '{}'", how);
   }
+
+  std::string name_;
+  bool alone_;
 };
 
 }  // namespace
@@ -129,7 +146,8 @@ std::function<void(const Case&)>& faulty_hook() {
 namespace {
 
 const bool added = [] {
-  add_experiment(std::make_unique<Faulty>());
+  add_experiment(std::make_unique<Faulty>("faulty", true));
+  add_experiment(std::make_unique<Faulty>("faulty_beside", false));
   return true;
 }();
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "experiments/harness/resources.h"
 #include "experiments/harness/store.h"
 #include "lavo/core/files.h"
 #include "tests/support/catch.h"
@@ -23,8 +24,8 @@ struct Setup {
   std::string run_directory = directory.file("run");
   std::string sweep;
 
-  explicit Setup(const std::string& axes)
-      : sweep(directory.write("sweep.toml", "experiment = \"faulty\"\n[axes]\n" + axes +
+  explicit Setup(const std::string& axes, const std::string& experiment = "faulty")
+      : sweep(directory.write("sweep.toml", "experiment = '" + experiment + "'\n[axes]\n" + axes +
                                                 "\n[limits]\nblocks = 1\n")) {}
   std::vector<std::string> command(std::vector<std::string> more = {}) const {
     std::vector<std::string> all = {"run", sweep, "-o", run_directory};
@@ -108,6 +109,18 @@ TEST_CASE("every kind of failure gets its record and hurts no other cell") {
   CHECK(last_line(again.out) == last_line(run.out));
   CHECK(run_faulty(setup.command({"--fail-on", "out_of_memory", "--axis", "behaviour=ok"})).code ==
         0);
+}
+
+TEST_CASE("cells that are not timed run beside each other, others never") {
+  if (usable_cores() < 2) {
+    WARN("not run: there is one core only");
+    return;
+  }
+  const std::string axes = "behaviour = ['meet']\nseed = [0, 1]";
+  const Finished beside = run_faulty(Setup(axes, "faulty_beside").command());
+  CHECK(last_line(beside.out) == "2 cells: 2 ok");
+  const Finished alone = run_faulty(Setup(axes, "faulty").command());
+  CHECK(last_line(alone.out) == "2 cells: 2 wrong");
 }
 
 TEST_CASE("a crashed cell is retried and then right") {
