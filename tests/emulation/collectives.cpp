@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "tests/emulation/emulation.h"
 #include "tests/emulation/fibers.h"
 
 namespace emulation {
@@ -28,12 +27,13 @@ void require_aligned(const void* address, const char* what) {
 
 }  // namespace
 
-void exchange(const void* value, void* result, std::size_t bytes, int source) {
+unsigned exchange(unsigned value, int source) {
   Warp& warp = current_warp();
-  std::memcpy(warp.slot[lane()], value, bytes);
-  warp_barrier("a shuffle");
-  std::memcpy(result, warp.slot[source & 31], bytes);
-  warp_barrier("a shuffle");
+  warp.slot[lane()] = value;
+  meet("a shuffle");
+  const unsigned result = warp.slot[source & 31];
+  meet("a shuffle");
+  return result;
 }
 
 // d (16 x 8) += a (16 x 16) b (16 x 8), laid out over the lanes as the PTX manual says.
@@ -43,7 +43,7 @@ void mma_m16n8k16(float* d, const unsigned* a, const unsigned* b, Half format) {
   } mine{a, b};
   Warp& warp = current_warp();
   warp.pointer[lane()] = &mine;
-  warp_barrier("mma.sync");
+  meet("mma.sync");
   auto of_lane = [&](int l) { return static_cast<const Operands*>(warp.pointer[l]); };
   for (int e = 0; e < 4; ++e) {
     const int row = lane() / 4 + 8 * (e / 2), column = lane() % 4 * 2 + e % 2;
@@ -53,7 +53,7 @@ void mma_m16n8k16(float* d, const unsigned* a, const unsigned* b, Half format) {
       d[e] += to_float(left, k % 2, format) * to_float(right, k % 2, format);
     }
   }
-  warp_barrier("mma.sync");
+  meet("mma.sync");
 }
 
 // Four 8 x 8 matrices of 16-bit elements; lanes 8 m to 8 m + 7 give the rows of matrix m.
@@ -62,7 +62,7 @@ void load_matrices(unsigned* result, const void* row, bool transposed) {
   announce(row, 16, false);
   Warp& warp = current_warp();
   warp.pointer[lane()] = row;
-  warp_barrier("ldmatrix");
+  meet("ldmatrix");
   for (int matrix = 0; matrix < 4; ++matrix) {
     unsigned short element[2];
     for (int j = 0; j < 2; ++j) {
@@ -74,7 +74,7 @@ void load_matrices(unsigned* result, const void* row, bool transposed) {
     }
     result[matrix] = element[0] | static_cast<unsigned>(element[1]) << 16;
   }
-  warp_barrier("ldmatrix");
+  meet("ldmatrix");
 }
 
 void copy_async(void* to, const void* from, bool valid) {
@@ -89,6 +89,7 @@ void commit_copies() { ++current().group; }
 
 void wait_for_copies(int pending_groups) {
   auto& copies = current().copies;
+  if (is_planted(Fault::kEarlyWait, current().met.waits)) ++pending_groups;
   const int before = current().group - pending_groups;
   const auto arrives = [&](const Copy& copy) { return copy.group < before; };
   for (const Copy& copy : copies) {

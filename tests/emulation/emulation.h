@@ -13,10 +13,12 @@
 #include <cuda_fp16.h>
 #include <vector_types.h>
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 #undef __global__
 #undef __device__
@@ -36,6 +38,23 @@ enum class Half { kBfloat16, kFloat16 };  ///< the operands of a matrix product
 /// 0: threads run in order; 1: from the last to the first; else shuffled by this seed.
 void set_thread_order(unsigned order);
 
+/// A planted bug: in launch number `launch` since it was planted, no thread waits at its barrier
+/// (or
+/// __syncwarp) number `index`, or wait number `index` for copies leaves one more group pending, or
+/// the blocks get 16 bytes of shared memory less.
+struct Fault {
+  enum Kind { kNone, kNoBarrier, kNoWarpBarrier, kEarlyWait, kLessMemory } kind = kNone;
+  int launch = 0, index = 0;
+};
+void plant(const Fault& fault);
+
+/// How many of them a thread has met in each launch since the last `plant`, by kind.
+struct Met {
+  int barriers = 0, warp_barriers = 0, waits = 0;
+  int shared_bytes = 0;
+};
+const std::vector<Met>& met();
+
 /// Runs `kernel` once for each thread of each block. Dynamic shared memory starts as NaN. A barrier
 /// that cannot complete ends the program with code 3 and says where its threads wait.
 void launch(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& kernel);
@@ -47,9 +66,9 @@ dim3 grid_size();
 unsigned char* shared_memory();
 
 void block_barrier();
-void warp_barrier(const char* place);
-/// Every lane gives `bytes` (at most 16) at `value` and takes those of lane `source`.
-void exchange(const void* value, void* result, std::size_t bytes, int source);
+void warp_barrier();
+/// Every lane gives a value and takes that of lane `source`.
+unsigned exchange(unsigned value, int source);
 void mma_m16n8k16(float* d, const unsigned* a, const unsigned* b, Half format);
 void load_matrices(unsigned* result, const void* row, bool transposed);
 /// Copied no sooner than the wait asks for: what is read too early is still NaN.
@@ -59,9 +78,8 @@ void wait_for_copies(int pending_groups);
 
 template <class T>
 T from_lane(T value, int source) {
-  T result;
-  exchange(&value, &result, sizeof(T), source);
-  return result;
+  static_assert(sizeof(T) == sizeof(unsigned));
+  return std::bit_cast<T>(exchange(std::bit_cast<unsigned>(value), source));
 }
 
 }  // namespace emulation
@@ -72,7 +90,7 @@ T from_lane(T value, int source) {
 #define gridDim (::emulation::grid_size())
 
 inline void __syncthreads() { emulation::block_barrier(); }
-inline void __syncwarp() { emulation::warp_barrier("__syncwarp"); }
+inline void __syncwarp() { emulation::warp_barrier(); }
 
 template <class T>
 T __shfl_sync(unsigned, T value, int source) {

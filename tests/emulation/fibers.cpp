@@ -11,8 +11,6 @@
 #include <functional>
 #include <random>
 
-#include "tests/emulation/emulation.h"
-
 extern "C" {
 [[gnu::weak]] void __tsan_acquire(void*);
 [[gnu::weak]] void __tsan_release(void*);
@@ -20,7 +18,6 @@ extern "C" {
 [[gnu::weak]] void __tsan_write_range(void*, std::size_t);
 [[gnu::weak]] void* __tsan_get_current_fiber();
 [[gnu::weak]] void* __tsan_create_fiber(unsigned);
-[[gnu::weak]] void __tsan_destroy_fiber(void*);
 [[gnu::weak]] void __tsan_switch_to_fiber(void*, unsigned);
 [[gnu::weak]] void* __asan_region_is_poisoned(void*, std::size_t);
 
@@ -60,7 +57,10 @@ struct Scheduler {
   const std::function<void()>* kernel = nullptr;
   char started = 0, ended = 0;
   std::vector<std::unique_ptr<char[]>> stacks;
+  std::vector<void*> sanitizers;  ///< as many; they are expensive to make
   unsigned order = 0;
+  Fault fault;
+  std::vector<Met> met;  ///< of each launch
 };
 Scheduler scheduler;
 
@@ -101,10 +101,10 @@ bool go_on_with_next() {
   return false;
 }
 
-void wait(Barrier& barrier, int needed, const char* place) {
+void wait(Barrier& barrier, int needed, const char* place, bool orders_memory) {
   const unsigned generation = barrier.generation;
   char* address = &barrier.synchronised[generation & 1];
-  release(address);
+  if (orders_memory) release(address);
   scheduler.running->place = place;
   if (++barrier.arrived >= needed) {
     barrier.arrived = 0;
@@ -115,7 +115,7 @@ void wait(Barrier& barrier, int needed, const char* place) {
     if (++scheduler.idle > 2 * scheduler.ring.size() + 8) report_deadlock();
     go_on_with_next();
   }
-  acquire(address);
+  if (orders_memory) acquire(address);
 }
 
 void thread_body() {
@@ -124,7 +124,10 @@ void thread_body() {
   release(&scheduler.ended);
   Fiber& me = *scheduler.running;
   Block& block = *me.block;
+  if (!me.copies.empty()) fail("a thread ends before its asynchronous copies have arrived");
   me.done = true;
+  me.met.shared_bytes = static_cast<int>(block.shared_bytes);
+  if (me.met.barriers >= scheduler.met.back().barriers) scheduler.met.back() = me.met;
   --block.alive;
   scheduler.idle = 0;
   if (block.alive > 0 && block.barrier.arrived == block.alive) {  // threads that ended have arrived
@@ -154,15 +157,17 @@ void prepare(Block& block) {
     std::memset(block.shared.get(), 0xFF, block.shared_bytes);
   }
   scheduler.ring.clear();
-  while (scheduler.stacks.size() < threads)
+  while (scheduler.stacks.size() < threads) {
     scheduler.stacks.push_back(std::make_unique<char[]>(kStackBytes));
+    scheduler.sanitizers.push_back(__tsan_create_fiber ? __tsan_create_fiber(0) : nullptr);
+  }
   for (unsigned i = 0; i < threads; ++i) {
     Fiber& fiber = block.fibers[i];
     fiber.block = &block;
     fiber.index = static_cast<int>(i);
     fiber.thread = {i % block.size.x, i / block.size.x % block.size.y,
                     i / (block.size.x * block.size.y)};
-    if (__tsan_create_fiber) fiber.sanitizer = __tsan_create_fiber(0);
+    fiber.sanitizer = scheduler.sanitizers[i];
     prepare_stack(fiber, scheduler.stacks[i].get());
     scheduler.ring.push_back(&fiber);
   }
@@ -179,8 +184,6 @@ void run(Block& block) {
   scheduler.idle = scheduler.position = 0;
   switch_to(*scheduler.ring[0]);
   acquire(&scheduler.ended);
-  for (Fiber& fiber : block.fibers)
-    if (__tsan_destroy_fiber) __tsan_destroy_fiber(fiber.sanitizer);
 }
 
 }  // namespace
@@ -213,13 +216,40 @@ dim3 block_size() { return current().block->size; }
 dim3 grid_size() { return current().block->grid; }
 unsigned char* shared_memory() { return current().block->shared.get(); }
 
-void block_barrier() { wait(current().block->barrier, current().block->alive, "__syncthreads"); }
-void warp_barrier(const char* place) { wait(current_warp().barrier, 32, place); }
+void block_barrier() {
+  if (is_planted(Fault::kNoBarrier, current().met.barriers)) return;
+  wait(current().block->barrier, current().block->alive, "__syncthreads", true);
+}
+
+void warp_barrier() {
+  if (is_planted(Fault::kNoWarpBarrier, current().met.warp_barriers)) return;
+  wait(current_warp().barrier, 32, "__syncwarp", true);
+}
+
+void meet(const char* place) { wait(current_warp().barrier, 32, place, false); }
+
+bool is_planted(Fault::Kind kind, int& met) {
+  const Fault& fault = scheduler.fault;
+  const int launch = static_cast<int>(scheduler.met.size()) - 1;
+  return met++ == fault.index && fault.kind == kind && fault.launch == launch;
+}
+
+void plant(const Fault& fault) {
+  scheduler.fault = fault;
+  scheduler.met.clear();
+}
+
+const std::vector<Met>& met() { return scheduler.met; }
 
 void set_thread_order(unsigned order) { scheduler.order = order; }
 
 void launch(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& kernel) {
   scheduler.kernel = &kernel;
+  scheduler.met.emplace_back();
+  const Fault& fault = scheduler.fault;
+  if (fault.kind == Fault::kLessMemory &&
+      fault.launch == static_cast<int>(scheduler.met.size()) - 1)
+    shared_bytes -= 16;
   for (unsigned z = 0; z < grid.z; ++z)
     for (unsigned y = 0; y < grid.y; ++y)
       for (unsigned x = 0; x < grid.x; ++x) {

@@ -2,11 +2,11 @@
 // Inside of the emulation: threads, warps and blocks, and what sanitizers are told of them.
 #pragma once
 
-#include <vector_types.h>
-
 #include <cstddef>
 #include <memory>
 #include <vector>
+
+#include "tests/emulation/emulation.h"
 
 namespace emulation {
 
@@ -19,7 +19,7 @@ struct Barrier {
 
 struct Warp {
   Barrier barrier;
-  alignas(16) unsigned char slot[32][16];
+  unsigned slot[32];
   const void* pointer[32];
 };
 
@@ -40,6 +40,7 @@ struct Fiber {
   const char* place = "its start";
   std::vector<Copy> copies;
   int group = 0;
+  Met met;
   void* stack_pointer = nullptr;
   void* sanitizer = nullptr;
 };
@@ -62,6 +63,12 @@ struct Block {
 Fiber& current();
 Warp& current_warp();
 inline int lane() { return current().index % 32; }
+
+/// All lanes come here before one goes on. It orders no memory: shuffles and matrix instructions do
+/// not, so a missing __syncwarp is seen.
+void meet(const char* place);
+/// Whether this is the place of the planted fault; counts it.
+bool is_planted(Fault::Kind kind, int& met);
 
 /// Tells sanitizers of an access that the runtime makes for the kernel.
 void announce(const void* memory, std::size_t bytes, bool write);

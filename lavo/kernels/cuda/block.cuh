@@ -125,14 +125,15 @@ LAVO_DEVICE float row_sum(float x) {
 }
 
 /// to[i] = sum of from[c * stride + i] over c < count, i < kColumns, in a fixed order; `scratch`
-/// has kThreads floats. Entries from `columns` on are zero. Ends with a barrier.
+/// has kThreads floats. Entries from `columns` on are zero. A barrier has to follow.
 template <int kColumns, int kThreads>
 LAVO_DEVICE void sum_chunks(float* to, const float* from, int64_t stride, int count, int columns,
                             float* scratch) {
+  static_assert(kColumns <= kThreads && kThreads % kColumns == 0, "threads divide into groups");
   constexpr int kGroups = kThreads / kColumns;
   const int column = thread_id() % kColumns, group = thread_id() / kColumns;
   float sum = 0;
-  if (column < columns && group < kGroups) {
+  if (column < columns) {
 #pragma unroll 4
     for (int c = group; c < count; c += kGroups) sum += from[c * stride + column];
   }
@@ -144,7 +145,6 @@ LAVO_DEVICE void sum_chunks(float* to, const float* from, int64_t stride, int co
     for (int g = 0; g < kGroups; ++g) total += scratch[g * kColumns + thread_id()];
     to[thread_id()] = total;
   }
-  __syncthreads();
 }
 
 }  // namespace lavo::cuda

@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(kSumThreads) chunk_sums_kernel(const ChunkSums
       for (int g = 0; g < groups; ++g) total += partial[g * a.width + i];
       a.sums[(block * a.means + m) * a.width + i] = total;
     }
-    __syncthreads();
+    if (m + 1 < a.means) __syncthreads();
   }
 }
 

@@ -146,7 +146,7 @@ LAVO_DEVICE void multiply_add(float (&acc)[kBlocks][4], const LeftOperand<T>& a,
 template <int kDepth, class T, int kCount, int kBlocks>
 LAVO_DEVICE void multiply_add_rows(float (*acc)[kBlocks][4], const Tile<T> (&left)[kCount],
                                    int left_row, Tile<T> right, int right_row) {
-#pragma unroll
+#pragma unroll 2
   for (int k = 0; k < kDepth; k += 16) {
     LeftOperand<T> a[kCount];
 #pragma unroll

@@ -49,7 +49,7 @@ struct BasesGradient {
   /// += staged^T x over the tile's tokens, `staged` being `factor` times too large.
   LAVO_DEVICE void add(Tile<typename C::T> staged, Tile<typename C::T> x, float factor) {
     if (kNarrow<C>) scale(value, factor);
-#pragma unroll
+#pragma unroll 1
     for (int t = 0; t < kTileRows; t += 16) {
       LeftOperand<typename C::T> a;
       load<true>(a, staged, t, row());
@@ -197,6 +197,7 @@ template <class C, class S>
 LAVO_DEVICE void window_keys_backward(const S& s, const Window& window, const Place<C>& place,
                                       float (&dk)[C::kBlocksD][4], float (&dv)[C::kBlocksD][4]) {
   const int end = window.first + window_span(1 << window.shift);
+#pragma unroll 1
   for (int t = window.causal ? place.row : window.first; t < end; t += 16) {
     LeftOperand<typename C::T> a;
     load<true>(a, s.score_gradient, t, place.row - window.first);
@@ -215,6 +216,7 @@ LAVO_DEVICE float bias_backward(const S& s, const Window& window) {
   const int rows = kTileRows * offsets / C::kThreads > 0 ? kTileRows * offsets / C::kThreads : 1;
   float sum = 0;
   if (distance == w || (window.causal && distance < 0)) return 0;
+#pragma unroll 1
   for (int i = part * rows; i < (part + 1) * rows && i < kTileRows; ++i) {
     const int j = i - distance;
     if (j < 0 || j >> window.shift != i >> window.shift) continue;
@@ -226,7 +228,6 @@ LAVO_DEVICE float bias_backward(const S& s, const Window& window) {
 /// What each thread has kept, added up over the block: to[i] = sum of the threads with i mod count.
 template <int kThreads>
 LAVO_DEVICE void add_up(float* to, float mine, int count, int wanted, float* scratch) {
-  __syncthreads();
   scratch[thread_id()] = mine;
   __syncthreads();
   if (thread_id() >= wanted) return;
@@ -240,41 +241,46 @@ __global__ void __launch_bounds__(C::kThreads) lavo_backward_kernel(const Backwa
   using T = typename C::T;
   const int chunk = static_cast<int>(blockIdx.x), head = static_cast<int>(blockIdx.y);
   const int batch = static_cast<int>(blockIdx.z);
-  const Place<C> place;
-  const Storage<C, true> s(shared_memory(), a.of.window);
-  const Window window(a.of, place.row);
   const Walk& walk = a.of.walk;
   const TwoRows weight = weights_of(a.of, head);
   const int64_t block = block_number(walk.chunks);
   float* partials = a.partials + block * a.scratch.partials;
 
-  load_constants<C>(a.of, s, head);
+  const Storage<C, true> fixed(shared_memory(), a.of.window);
+  load_constants<C>(a.of, fixed, head);
   if constexpr (C::kHasMemory) {
     const int after = a.of.causal ? chunk + 1 : 0;
     const int64_t stride = a.scratch.suffixes;
     const float* from = a.suffixes + (block - chunk + after) * stride;
-#pragma unroll
-    for (int m = 0; m < C::kMeans; ++m)
-      sum_chunks<C::kR, C::kThreads>(s.suffix + m * C::kR, from + m * C::kR, stride,
-                                     walk.chunks - after, C::kR, s.exchange);
+    sum_chunks<C::kMeans * C::kR, C::kThreads>(fixed.suffix, from, stride, walk.chunks - after,
+                                               C::kMeans * C::kR, fixed.exchange);
   }
   BasesGradient<C> bases[C::kBasesSets];
+  bool first = true;
   float bias = 0, memory_weight = 0, window_weight = 0;
   for (int tile = walk.chunk_tiles - 1; tile >= 0; --tile) {
     const int64_t t0 = (static_cast<int64_t>(chunk) * walk.chunk_tiles + tile) * kTileRows;
     if (t0 >= walk.length) continue;
-    load_backward_tile<C>(a, s, t0, a.of.window_part);
+    if (!first) __syncthreads();  // the tile before has been read
+    first = false;
+    const Storage<C, true> s(shared_memory() + prim::hidden_zero(), a.of.window);
+    const Place<C> place(warp_id() + prim::hidden_zero());
+    const Window window(a.of, place.row);
+    load_tiles<C>(a.of, s, batch, head, t0, &a.output_gradient, a.of.window_part);
     float dq[C::kBlocksD][4] = {}, dk[C::kBlocksD][4] = {}, dv[C::kBlocksD][4] = {};
     if constexpr (C::kHasMemory) {
       constexpr int kColumns = C::kMeans * C::kR;
       const float* carries = a.carries + block * a.scratch.carries + tile * kColumns;
       for (int i = thread_id(); i < kColumns; i += C::kThreads) s.carry[i] = carries[i];
-      prim::wait_for_copies<1>();
-      __syncthreads();
-      memory_weight += memory_backward<C>(a, s, place, t0, weight.low, dq, dk, dv, bases);
     }
-    prim::wait_for_copies<0>();
+    prim::wait_for_copies<kKeysLater<C>>();
     __syncthreads();
+    if constexpr (C::kHasMemory)
+      memory_weight += memory_backward<C>(a, s, place, t0, weight.low, dq, dk, dv, bases);
+    if constexpr (kKeysLater<C>) {
+      prim::wait_for_copies<0>();
+      __syncthreads();
+    }
     if (a.of.window_part) {
       window_weight += window_backward<C>(s, window, place, weight.high, dq);
       __syncthreads();
@@ -289,7 +295,6 @@ __global__ void __launch_bounds__(C::kThreads) lavo_backward_kernel(const Backwa
     write(a.to.query, s.q, dq);
     if (a.to.key.data != nullptr) write(a.to.key, s.k, dk);
     write(a.to.value, s.v, dv);
-    __syncthreads();
   }
   if constexpr (C::kHasMemory) {
 #pragma unroll
@@ -297,9 +302,11 @@ __global__ void __launch_bounds__(C::kThreads) lavo_backward_kernel(const Backwa
       bases[set].write(partials + set * a.scratch.bases);
   }
   add_up<C::kThreads>(partials + a.scratch.bias_offset, bias / a.of.scale, 2 * a.of.window,
-                      2 * a.of.window - 1, s.exchange);
-  add_up<C::kThreads>(partials + a.scratch.weights_offset, memory_weight, 1, 1, s.exchange);
-  add_up<C::kThreads>(partials + a.scratch.weights_offset + 1, window_weight, 1, 1, s.exchange);
+                      2 * a.of.window - 1, fixed.exchange);
+  __syncthreads();
+  add_up<C::kThreads>(partials + a.scratch.weights_offset, memory_weight, 1, 1, fixed.exchange);
+  __syncthreads();
+  add_up<C::kThreads>(partials + a.scratch.weights_offset + 1, window_weight, 1, 1, fixed.exchange);
 }
 
 }  // namespace lavo::cuda

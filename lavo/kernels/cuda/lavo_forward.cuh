@@ -26,54 +26,77 @@ LAVO_DEVICE void load_constants(const LavoArguments& a, const S& s, int head) {
     s.bias[i] = a.in.bias == nullptr ? 0 : a.in.bias[head * offsets + i];
 }
 
+/// Whether the window's keys come in a group of copies of their own, which has time until the
+/// memory's part is done.
 template <class C>
-__global__ void __launch_bounds__(C::kThreads)
+constexpr bool kKeysLater = C::kHasMemory&& C::kMemory != Memory::kKeyValue;
+
+/// Starts the copies of a tile: one group, or two with kKeysLater. Counts are written too; no
+/// barrier.
+template <class C, class S>
+LAVO_DEVICE void load_tiles(const LavoArguments& a, const S& s, int batch, int head, int64_t t0,
+                            const Rows* output_gradient, bool window_keys) {
+  using T = typename C::T;
+  const int32_t* real = counts_of(a, batch);
+  const auto load = [&](Tile<T> to, const Rows& from, const int32_t* counts) {
+    load_tile<C::kD, C::kThreads>(to, head_rows<T>(from, batch, head), t0, a.walk.length, counts);
+  };
+  load(s.q, a.in.query, nullptr);
+  load(s.v, a.in.value, real);
+  if (output_gradient != nullptr) load(s.g, *output_gradient, nullptr);
+  if (!kKeysLater<C>) load(s.k, a.in.key, real);
+  prim::commit_copies();
+  if constexpr (kKeysLater<C>) {
+    if (window_keys) load(s.k, a.in.key, real);
+    prim::commit_copies();
+  }
+  load_counts<C::kThreads>(s.counts, real, t0, a.walk.length);
+}
+
+template <class C>
+__global__ void __launch_bounds__(C::kThreads, C::kForwardBlocks)
     lavo_forward_kernel(const LavoArguments a, const Rows output) {
   using T = typename C::T;
   const int chunk = static_cast<int>(blockIdx.x), head = static_cast<int>(blockIdx.y);
   const int batch = static_cast<int>(blockIdx.z);
-  const Place<C> place;
-  const Storage<C, false> s(shared_memory(), a.window);
-  const Window window(a, place.row);
   const int64_t length = a.walk.length;
-  const int32_t* real = counts_of(a, batch);
   const TwoRows weight = weights_of(a, head);
 
-  load_constants<C>(a, s, head);
+  const Storage<C, false> fixed(shared_memory(), a.window);
+  load_constants<C>(a, fixed, head);
   if constexpr (C::kHasMemory) {
     prim::wait_for_copies<0>();
-    __syncthreads();
-    sums_before<C>(a, s, batch, head, a.causal ? chunk : a.walk.chunks);
+    sums_before<C>(a, fixed, batch, head, a.causal ? chunk : a.walk.chunks);
   }
   for (int tile = 0; tile < a.walk.chunk_tiles; ++tile) {
     const int64_t t0 = (static_cast<int64_t>(chunk) * a.walk.chunk_tiles + tile) * kTileRows;
     if (t0 >= length) break;
-    constexpr bool kKeysFirst = C::kMemory == Memory::kKeyValue;
-    const auto load = [&](Tile<T> to, const Rows& from, const int32_t* counts) {
-      load_tile<C::kD, C::kThreads>(to, head_rows<T>(from, batch, head), t0, length, counts);
-    };
-    load(s.q, a.in.query, nullptr);
-    load(s.v, a.in.value, real);
-    if (kKeysFirst) load(s.k, a.in.key, real);
-    prim::commit_copies();
-    if (!kKeysFirst && a.window_part) load(s.k, a.in.key, real);
-    prim::commit_copies();
-    load_counts<C::kThreads>(s.counts, real, t0, length);
-
+    if (tile > 0) __syncthreads();  // the tile before has been read
+    const Storage<C, false> s(shared_memory() + prim::hidden_zero(), a.window);
+    const Place<C> place(warp_id() + prim::hidden_zero());
+    const Window window(a, place.row);
+    load_tiles<C>(a, s, batch, head, t0, nullptr, a.window_part);
     float o[C::kBlocksD][4] = {};
-    prim::wait_for_copies<1>();
+    prim::wait_for_copies<kKeysLater<C>>();
     __syncthreads();
     if constexpr (C::kHasMemory) {
       Projections<C, C::kMeans + 1> acc;
       project<C>(acc, a, s, place, batch, t0);
       take_means<C>(acc, a, s, place, inverse_counts(a, s.counts, place.row, batch));
-      TwoRows own;
+      scale_scores<C>(acc, a, place);
       auto& p = acc[C::kMeans];
-      const RowStatistics all = memory_softmax<C>(acc, p, own, a, s.exchange, place);
+      const RowStatistics side = memory_statistics<C>(acc);
+      RowStatistics all = side;
+      merge_sides(all, s.exchange, place);
+      const TwoRows own{prim::exp(side.max.low - all.max.low),
+                        prim::exp(side.max.high - all.max.high)};
 #pragma unroll
       for (int block = 0; block < C::kBlocksR; ++block)
 #pragma unroll
-        for (int e = 0; e < 4; ++e) p[block][e] *= acc[C::kMeans - 1][block][e] * own.of(e);
+        for (int e = 0; e < 4; ++e) {
+          p[block][e] *= acc[C::kMeans - 1][block][e];
+          if (C::kSides > 1) p[block][e] *= own.of(e);
+        }
       if constexpr (C::kSides > 1) {
         store(s.staged, place.row, place.r, p);
         __syncthreads();
@@ -85,15 +108,16 @@ __global__ void __launch_bounds__(C::kThreads)
 #pragma unroll
         for (int e = 0; e < 4; ++e) o[block][e] *= factor.of(e);
     }
-    prim::wait_for_copies<0>();
-    __syncthreads();
+    if constexpr (kKeysLater<C>) {
+      prim::wait_for_copies<0>();
+      __syncthreads();
+    }
     if (a.window_part) add_window<C>(o, s, window, weight.high, place);
     if constexpr (C::kSides > 1)
       __syncthreads();  // the other sides have read q
     else
       __syncwarp();
     write_rows(head_rows<T>(output, batch, head), t0, length, s.q, place.row, place.d, o);
-    __syncthreads();
   }
 }
 

@@ -21,29 +21,6 @@ LAVO_DEVICE int64_t block_number(int chunks) {
   return (static_cast<int64_t>(blockIdx.z) * gridDim.y + blockIdx.y) * chunks + blockIdx.x;
 }
 
-/// Starts the copies of what the memory's gradients need (one group) and, for the second pass, of
-/// the keys (another one).
-template <class C, class S>
-LAVO_DEVICE void load_backward_tile(const BackwardArguments& a, const S& s, int64_t t0,
-                                    bool all_keys) {
-  using T = typename C::T;
-  constexpr bool kKeysFirst = C::kMemory == Memory::kKeyValue;
-  const int head = static_cast<int>(blockIdx.y), batch = static_cast<int>(blockIdx.z);
-  const int32_t* real = counts_of(a.of, batch);
-  const auto load = [&](Tile<T> to, const Rows& from, const int32_t* counts) {
-    load_tile<C::kD, C::kThreads>(to, head_rows<T>(from, batch, head), t0, a.of.walk.length,
-                                  counts);
-  };
-  load(s.q, a.of.in.query, nullptr);
-  load(s.g, a.output_gradient, nullptr);
-  load(s.v, a.of.in.value, real);
-  if (kKeysFirst) load(s.k, a.of.in.key, real);
-  prim::commit_copies();
-  if (!kKeysFirst && all_keys) load(s.k, a.of.in.key, real);
-  prim::commit_copies();
-  load_counts<C::kThreads>(s.counts, real, t0, a.of.walk.length);
-}
-
 /// From projections with means taken to gradients, in place: the means become their gradients
 /// divided by their counts (what the projected vectors' suffix sums are of), the scores' projection
 /// that of B_K q, and the gradients' projection g = weight p (.) h^V. Returns the statistics.
@@ -52,12 +29,12 @@ LAVO_DEVICE RowStatistics memory_gradients(Projections<C, C::kMeans + 2>& acc,
                                            const LavoArguments& a, float* exchange,
                                            const Place<C>& place, const TwoRows& inverse_count,
                                            float weight) {
-  float p[C::kBlocksR][4];
-  TwoRows own;
-  const RowStatistics all = memory_softmax<C>(acc, p, own, a, exchange, place);
-  const TwoRows normaliser{own.low * inverse(all.sum.low), own.high * inverse(all.sum.high)};
-  const TwoRows delta{weight * all.dot.low * inverse(all.sum.low),
-                      weight * all.dot.high * inverse(all.sum.high)};
+  scale_scores<C>(acc, a, place);
+  RowStatistics all = memory_statistics<C>(acc);
+  merge_sides(all, exchange, place);
+  const TwoRows normaliser{inverse(all.sum.low), inverse(all.sum.high)};
+  const TwoRows delta{weight * all.dot.low * normaliser.low,
+                      weight * all.dot.high * normaliser.high};
 #pragma unroll
   for (int block = 0; block < C::kBlocksR; ++block)
 #pragma unroll
@@ -66,7 +43,8 @@ LAVO_DEVICE RowStatistics memory_gradients(Projections<C, C::kMeans + 2>& acc,
       float& value_mean = acc[C::kMeans - 1][block][e];
       float& score = acc[C::kMeans][block][e];
       float& back = acc[C::kMeans + 1][block][e];
-      const float prob = p[block][e] * normaliser.of(e), dg = weight * back;
+      const float prob = prim::exp(score * key_mean - all.max.of(e)) * normaliser.of(e);
+      const float dg = weight * back;
       const float dz = prob * (dg * value_mean - delta.of(e));
       const float of_key_mean = dz * score * inverse_count.of(e);
       const float of_value_mean = dg * prob * inverse_count.of(e);
@@ -89,23 +67,22 @@ __global__ void __launch_bounds__(C::kThreads) lavo_suffixes_kernel(const Backwa
   constexpr int kColumns = C::kMeans * C::kR;
   const int chunk = static_cast<int>(blockIdx.x), head = static_cast<int>(blockIdx.y);
   const int batch = static_cast<int>(blockIdx.z);
-  const Place<C> place;
+  const Place<C> place(warp_id());
   const Storage<C, true> s(shared_memory(), a.of.window);
   const Walk& walk = a.of.walk;
   const float weight = weights_of(a.of, head).low;
 
   load_constants<C>(a.of, s, head);
   prim::wait_for_copies<0>();
-  __syncthreads();
   sums_before<C>(a.of, s, batch, head, a.of.causal ? chunk : walk.chunks);
   float sums[C::kMeans][C::kBlocksR][2] = {};
   for (int tile = 0; tile < walk.chunk_tiles; ++tile) {
     const int64_t t0 = (static_cast<int64_t>(chunk) * walk.chunk_tiles + tile) * kTileRows;
     if (t0 >= walk.length) break;
-    load_backward_tile<C>(a, s, t0, false);
+    load_tiles<C>(a.of, s, batch, head, t0, &a.output_gradient, false);
     float* carries = a.carries + block_number(walk.chunks) * a.scratch.carries + tile * kColumns;
     for (int i = thread_id(); i < kColumns; i += C::kThreads) carries[i] = s.carry[i];
-    prim::wait_for_copies<0>();
+    prim::wait_for_copies<kKeysLater<C>>();
     __syncthreads();
     Projections<C, C::kMeans + 2> acc;
     project<C>(acc, a.of, s, place, batch, t0);
@@ -118,8 +95,9 @@ __global__ void __launch_bounds__(C::kThreads) lavo_suffixes_kernel(const Backwa
       for (int block = 0; block < C::kBlocksR; ++block)
 #pragma unroll
         for (int e = 0; e < 2; ++e) sums[m][block][e] += acc[m][block][e] + acc[m][block][e + 2];
-    __syncthreads();
+    if (!a.of.causal) __syncthreads();  // a scan has barriers since the tile was read
   }
+  __syncthreads();
 #pragma unroll
   for (int m = 0; m < C::kMeans; ++m)
 #pragma unroll

@@ -12,7 +12,8 @@ namespace lavo::cuda {
 template <class C, int kCount>
 using Projections = float[kCount][C::kBlocksR][4];
 
-/// sum over `count` chunks of B x, into `carry`; the bases have arrived.
+/// sum over `count` chunks of B x, into `carry`. This thread's copies of the bases have arrived; a
+/// barrier has to follow.
 template <class C, class S>
 LAVO_DEVICE void sums_before(const LavoArguments& a, const S& s, int batch, int head, int count) {
   if constexpr (C::kHasContext) {
@@ -23,17 +24,14 @@ LAVO_DEVICE void sums_before(const LavoArguments& a, const S& s, int batch, int 
     static_assert(kRowWarps * C::kR >= C::kD, "totals hold a sum for each column of x");
     const int64_t one = static_cast<int64_t>(batch) * gridDim.y + head;
     const float* sums = a.sums + one * a.walk.chunks * kWidth;
-#pragma unroll
-    for (int m = 0; m < C::kMeans; ++m)
-      sum_chunks<C::kD, C::kThreads>(s.totals + m * C::kD, sums + m * C::kD, kWidth, count, C::kD,
-                                     s.exchange);
+    sum_chunks<kWidth, C::kThreads>(s.totals, sums, kWidth, count, kWidth, s.exchange);
+    __syncthreads();
     for (int i = thread_id(); i < C::kMeans * C::kR; i += C::kThreads) {
       float sum = 0;
       for (int d = 0; d < C::kD; ++d)
         sum += prim::to_float(*s.key_bases.at(i % C::kR, d)) * s.totals[i / C::kR * C::kD + d];
       s.carry[i] = sum;
     }
-    __syncthreads();
   }
 }
 
@@ -114,50 +112,52 @@ LAVO_DEVICE void take_means(Projections<C, kCount>& acc, const LavoArguments& a,
       }
 }
 
-/// Scales the scores' projection by s; p = exp(score - max of this side); the statistics of all
-/// sides. p may be the projection itself. `own` is the factor from this side's maximum to the
-/// row's.
+/// The scores' projection times s. Rows of the memory that are only padding get a score that no
+/// exponential survives, finite so that its products with zeros are zeros.
 template <class C, int kCount>
-LAVO_DEVICE RowStatistics memory_softmax(Projections<C, kCount>& acc, float (&p)[C::kBlocksR][4],
-                                         TwoRows& own, const LavoArguments& a, float* exchange,
-                                         const Place<C>& place) {
+LAVO_DEVICE void scale_scores(Projections<C, kCount>& acc, const LavoArguments& a,
+                              const Place<C>& place) {
+#pragma unroll
+  for (int block = 0; block < C::kBlocksR; ++block)
+#pragma unroll
+    for (int e = 0; e < 4; ++e) acc[C::kMeans][block][e] *= a.scale;
+  if (a.bases == C::kR) return;
+#pragma unroll
+  for (int block = 0; block < C::kBlocksR; ++block)
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      if (place.r + block * 8 + lane_pair() + e % 2 >= a.bases) {
+        acc[0][block][e] = 1;
+        acc[C::kMeans][block][e] = -1e38f;
+      }
+}
+
+/// Softmax over the rows of the memory, score = s B_K q (.) h^K: the statistics of this side's
+/// columns. Without gradients the scores' projection becomes exp(score - max).
+template <class C, int kCount>
+LAVO_DEVICE RowStatistics memory_statistics(Projections<C, kCount>& acc) {
   constexpr bool kGradient = kCount > C::kMeans + 1;
-  TwoRows max{-INFINITY, -INFINITY}, sum{0, 0}, dot{0, 0};
+  RowStatistics s;
+#pragma unroll
+  for (int block = 0; block < C::kBlocksR; ++block)
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      s.max.of(e) = fmaxf(s.max.of(e), acc[C::kMeans][block][e] * acc[0][block][e]);
+  s.max = {row_max(s.max.low), row_max(s.max.high)};
 #pragma unroll
   for (int block = 0; block < C::kBlocksR; ++block)
 #pragma unroll
     for (int e = 0; e < 4; ++e) {
-      acc[C::kMeans][block][e] *= a.scale;
-      p[block][e] = acc[C::kMeans][block][e] * acc[0][block][e];
-    }
-  if (a.bases < C::kR) {
-#pragma unroll
-    for (int block = 0; block < C::kBlocksR; ++block)
-#pragma unroll
-      for (int e = 0; e < 4; ++e)
-        if (place.r + block * 8 + lane_pair() + e % 2 >= a.bases) p[block][e] = -INFINITY;
-  }
-#pragma unroll
-  for (int block = 0; block < C::kBlocksR; ++block)
-#pragma unroll
-    for (int e = 0; e < 4; ++e) max.of(e) = fmaxf(max.of(e), p[block][e]);
-  max = {row_max(max.low), row_max(max.high)};
-#pragma unroll
-  for (int block = 0; block < C::kBlocksR; ++block)
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      p[block][e] = prim::exp(p[block][e] - finite_max(max.of(e)));
-      sum.of(e) += p[block][e];
+      const float p = prim::exp(acc[C::kMeans][block][e] * acc[0][block][e] - s.max.of(e));
+      s.sum.of(e) += p;
       if constexpr (kGradient)
-        dot.of(e) += p[block][e] * acc[C::kMeans - 1][block][e] * acc[C::kMeans + 1][block][e];
+        s.dot.of(e) += p * acc[C::kMeans - 1][block][e] * acc[C::kMeans + 1][block][e];
+      else
+        acc[C::kMeans][block][e] = p;
     }
-  sum = {row_sum(sum.low), row_sum(sum.high)};
-  if constexpr (kGradient) dot = {row_sum(dot.low), row_sum(dot.high)};
-  RowStatistics all{max, sum, dot};
-  merge_sides(all, exchange, place);
-  own = {prim::exp(finite_max(max.low) - finite_max(all.max.low)),
-         prim::exp(finite_max(max.high) - finite_max(all.max.high))};
-  return all;
+  s.sum = {row_sum(s.sum.low), row_sum(s.sum.high)};
+  if constexpr (kGradient) s.dot = {row_sum(s.dot.low), row_sum(s.dot.high)};
+  return s;
 }
 
 /// acc(i, j) += sum_r values(i, r) bases(r, j), over all sides' r, for this side's columns j.

@@ -6,9 +6,9 @@
 
 namespace lavo::cuda {
 
-/// One instance of the kernels. A tile of 64 tokens is worked on by 4 warps of 16 rows times kSides
-/// warps that divide the columns (R of the memory, then D of the outputs), so that what a thread
-/// keeps in registers does not grow with R or with the number of means.
+/// One instance of the kernels. A tile of 64 tokens is worked on by 4 warps of 16 rows times
+/// kSides that divide the columns (R of the memory, then D of the outputs): two where the columns
+/// of one warp would not fit in registers.
 template <class T_, Memory kMemory_, int kD_, int kR_>
 struct Instance {
   using T = T_;
@@ -18,13 +18,13 @@ struct Instance {
   static constexpr int kD = kD_, kR = kR_;
   static constexpr int kMeans = kMemory == Memory::kKeyValue ? 2 : 1;
   static constexpr int kBasesSets = kHasContext ? 2 : 1;
-  static constexpr int kWanted = kR * (kMemory == Memory::kShared ? 1 : 2) / 64;
-  static constexpr int kMost = kD / 16;
-  static constexpr int kSides = !kHasMemory || kWanted < 1 ? 1 : kWanted < kMost ? kWanted : kMost;
+  static constexpr int kSides =
+      kHasMemory && (kD > 64 || kR * (kMemory == Memory::kShared ? 1 : 2) > 64) ? 2 : 1;
   static constexpr int kWarps = kRowWarps * kSides, kThreads = 32 * kWarps;
+  // 16 warps on an SM hide the latency of memory, as long as 128 registers are enough.
+  static constexpr int kForwardBlocks = kR * kMeans > 128 ? 1 : 512 / kThreads;
   static constexpr int kSideR = kR / kSides, kSideD = kD / kSides;
   static constexpr int kBlocksR = kSideR / 8, kBlocksD = kSideD / 8;  // accumulators of 8 columns
-  static constexpr int kSumWidth = kHasContext ? kR : kD;  // columns of what chunks are summed of
   static_assert(kSideR % 16 == 0 && kSideD % 16 == 0, "operands are 16 wide");
 };
 
@@ -48,9 +48,14 @@ struct LavoArguments {
 /// Where this warp works: the first of its 16 rows, its side, and that side's first columns.
 template <class C>
 struct Place {
-  int row_warp = warp_id() % kRowWarps, side = warp_id() / kRowWarps;
-  int row = row_warp * 16;
-  int r = side * C::kSideR, d = side * C::kSideD;
+  int row_warp, side, row, r, d;
+
+  LAVO_DEVICE explicit Place(int warp)
+      : row_warp(warp % kRowWarps),
+        side(warp / kRowWarps),
+        row(row_warp * 16),
+        r(side * C::kSideR),
+        d(side * C::kSideD) {}
 };
 
 /// Two rows of an accumulator: `low` is lane_row(), `high` eight rows on.

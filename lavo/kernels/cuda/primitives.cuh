@@ -84,6 +84,16 @@ LAVO_DEVICE void wait_for_copies() {
 #endif
 }
 
+/// Zero, which the compiler cannot know: added to an address inside a loop, it keeps what is
+/// derived from the address out of registers that would live as long as the loop.
+LAVO_DEVICE int hidden_zero() {
+  int zero = 0;
+#ifdef __CUDACC__
+  asm volatile("" : "+r"(zero));
+#endif
+  return zero;
+}
+
 LAVO_DEVICE float exp(float x) {
 #ifdef __CUDACC__
   return __expf(x);
