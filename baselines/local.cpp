@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "baselines/local.h"
 
+#include "lavo/fused_stream.h"
+
 namespace lavo {
 
 Patterns Local::supported() {
@@ -25,12 +27,34 @@ Tensor Local::attend(const Inputs& in, State* state) {
   return out;
 }
 
+Tensor Local::attend_fused(const Inputs& in, State* state) {
+  const auto options = in.query.options().dtype(compute_type(in.query.scalar_type()));
+  AttendInputs call{.query = in.query,
+                    .key = in.key,
+                    .value = in.value,
+                    .weights = torch::ones({2, in.query.size(1)}, options),
+                    .key_mask = in.key_mask,
+                    .window = options_.window,
+                    .look_back = options_.look_back,
+                    .causal = in.causal};
+  if (relative_bias_.defined()) call.bias = to_compute(relative_bias_);
+  if (!can_attend(call)) return {};
+  if (!state) return lavo::attend(call);
+  if (wants_gradient(call)) return {};
+  AttendStream stream;
+  return attend_piece(call, stream, static_cast<KeyValueCache&>(*state), state->position);
+}
+
 Tensor Local::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
   return window_attention_rows(in, relative_bias_, windows(in.causal), rows);
 }
 
 Cost Local::cost(const Shape& shape, bool causal) const {
-  return window_cost(shape, windows(causal));
+  Cost cost = window_cost(shape, windows(causal));
+  if (prefers_composed()) return cost;
+  cost.memory_bytes = shape.output_bytes();
+  cost.backward_memory_bytes = shape.output_bytes() + shape.input_bytes();
+  return cost;
 }
 
 }  // namespace lavo

@@ -37,7 +37,7 @@ class Local final : public Mechanism {
   static constexpr auto kCitation = "Qiu et al. 2020, arXiv:1911.02972";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
-  static constexpr bool kFused = false;
+  static constexpr bool kFused = true;
   static constexpr bool kOwnPositions = true;
   static Patterns supported();
 
@@ -49,6 +49,7 @@ class Local final : public Mechanism {
 
  protected:
   Tensor attend(const Inputs& in, State* state) override;
+  Tensor attend_fused(const Inputs& in, State* state) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
 
  private:

@@ -44,6 +44,7 @@ class Vanilla final : public VanillaBase {
   static constexpr auto kName = "vanilla";
   static constexpr auto kTitle = "softmax attention, fused";
   static constexpr bool kFused = true;
+  static constexpr bool kComposed = false;  ///< that is vanilla_math
   Vanilla(const Options&, const Setting&, at::Generator&) {}
   std::string kind() const override { return kName; }
   bool is_fused() const override { return true; }

@@ -221,11 +221,14 @@ std::string Efficiency::refused(const json& axes) const {
   const Entry& entry = find_mechanism(point.axes.mechanism);
   const std::string reason = refused_pattern(entry, point.axes.causal, point.axes.cross);
   if (!reason.empty()) return reason;
-  const auto own = entry.fused ? Implementation::kFused : Implementation::kComposed;
-  if (point.axes.implementation != own) {
-    return fmt::format("{} has no {} implementation, only {}", entry.name,
-                       kImplementations[static_cast<size_t>(*point.axes.implementation)],
-                       kImplementations[static_cast<size_t>(own)]);
+  const auto wanted = *point.axes.implementation;
+  const bool has_it = (wanted == Implementation::kFused && entry.fused) ||
+                      (wanted == Implementation::kComposed && entry.composed);
+  if (!has_it) {
+    return fmt::format("{} has no {} implementation, only {}{}{}", entry.name,
+                       kImplementations[static_cast<size_t>(wanted)], entry.fused ? "fused" : "",
+                       entry.fused && entry.composed ? " and " : "",
+                       entry.composed ? "composed" : "");
   }
   if (point.axes.pass != Pass::kDecode) return "";
   try {
@@ -244,10 +247,12 @@ Prediction Efficiency::predict(const json& axes, const json& limits) const {
   const Shape shape = point.axes.shape();
   const bool decode = point.axes.pass == Pass::kDecode;
   const double whole = decode ? cost.flop * static_cast<double>(point.axes.length) : cost.flop;
-  const double per_second = parse_device(name(), point.axes.device).is_cpu()
-                                ? static_cast<double>(*point.axes.threads) *
-                                      (entry.fused ? kFusedFlopPerSecond : kComposedFlopPerSecond)
-                                : kGpuFlopPerSecond;
+  const double per_second =
+      parse_device(name(), point.axes.device).is_cpu()
+          ? static_cast<double>(*point.axes.threads) *
+                (point.axes.implementation == Implementation::kFused ? kFusedFlopPerSecond
+                                                                     : kComposedFlopPerSecond)
+          : kGpuFlopPerSecond;
   const double call = kCallSeconds + whole / per_second;
   const double measured = std::max(limits.value("block_seconds", 0.3), call);
   const double rows =
@@ -269,6 +274,7 @@ Outcome Efficiency::run(const Case& cell) const {
   const auto mechanism = make_(axes.mechanism, point.options, axes.setting(), kParameterSeed,
                                scalar_type(axes.dtype), device);
   move_parameters(*mechanism, kParameterSeed + 1);
+  if (axes.implementation == Implementation::kComposed) mechanism->use_composed();
   const auto work = workload_for(axes, mechanism, inputs_of(axes, axes.length, device));
 
   Outcome outcome;

@@ -7,25 +7,12 @@
 #include "lavo/core/check.h"
 #include "lavo/core/in_place.h"
 #include "lavo/lavo_reference.h"
-#include "lavo/running_mean.h"
+#include "lavo/lavo_state.h"
 
 namespace lavo {
 namespace {
 
 constexpr int64_t kWidestAlignedWindow = 256;  // tiles of wider windows need not begin with one
-
-struct LavoState final : State {
-  explicit LavoState(const Tensor& decay_R) : key_mean(decay_R), value_mean(decay_R) {}
-  std::vector<Tensor> tensors() const override {
-    std::vector<Tensor> held = key_mean.tensors();
-    for (const auto& more : {value_mean.tensors(), window.tensors()}) {
-      held.insert(held.end(), more.begin(), more.end());
-    }
-    return held;
-  }
-  RunningMean key_mean, value_mean;
-  KeyValueCache window;
-};
 
 /// (B, H or 1, S, X) of which the means are taken.
 struct Sources {
@@ -218,21 +205,44 @@ Tensor Lavo::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
 }
 
 Cost Lavo::cost(const Shape& s, bool causal) const {
-  const double tokens = static_cast<double>(s.B * s.H * s.T), element = 4;
+  const double heads = static_cast<double>(s.B * s.H), tokens = heads * static_cast<double>(s.T);
   const double R = static_cast<double>(options_.bases), D = static_cast<double>(s.D);
+  const double compute = s.compute_bytes(), keys = static_cast<double>(s.B * s.S);
   const bool self = s.T == s.S, two = options_.memory == MemoryKind::kKeyValue;
+  const bool context = options_.memory == MemoryKind::kContext, gated = mix_logit_.defined();
+  const bool local = options_.dissect && self && (gated || options_.mix.number > 0);
+  const bool global = !options_.dissect || !self || gated || options_.mix.number < 1;
+  const Windows windows{options_.window, options_.look_back, causal};
   const double span =
-      !options_.dissect || !self
-          ? 0
-          : static_cast<double>(std::min(s.S, (options_.look_back + 1) * options_.window));
-  const double projections = 2 + (causal && self ? (two ? 2 : 1) : 0);
-  const double tile_tokens_BHT = std::min(tokens, static_cast<double>(s.B * s.H * tile_tokens(s)));
-  return {.flop = tokens * (2 * projections * R * D + 4 * span * D),
-          .bytes = element * static_cast<double>(s.B * s.H) *
-                   (2 * static_cast<double>(s.T) + 2 * static_cast<double>(s.S)) * D,
-          .memory_bytes = element * (tokens * D + tile_tokens_BHT * (4 * R + 3 * D)),
-          .state_bytes =
-              static_cast<double>(s.B * s.H) * (8 * R * (two ? 2 : 1) + 2 * element * span * D)};
+      local ? static_cast<double>(std::min(s.S, (windows.look_back + 1) * windows.window)) : 0;
+  const double projections = !global ? 0 : 2 + (causal && self && !context ? (two ? 2 : 1) : 0);
+
+  Cost cost{.flop = tokens * (2 * projections * R * D + 4 * span * D), .bytes = s.traffic_bytes()};
+  const double projected = global && context ? compute * keys * R : 0;
+  if (prefers_composed()) {
+    const double tile =
+        std::min(tokens, static_cast<double>(s.B * s.H * tile_tokens(s))) * (4 * R + 3 * D);
+    cost.memory_bytes = s.output_bytes() + projected + compute * tile;
+    // Autograd keeps what every step made: projections, means, weights and parts.
+    cost.backward_memory_bytes = s.output_bytes() + s.input_bytes() +
+                                 compute * tokens * ((3 + projections) * R + 3 * D + 3 * span);
+  } else {
+    const double of_bases = bases_.requires_grad() ? 2 * compute * heads * R * D : 0;
+    cost.memory_bytes = s.output_bytes() + projected;
+    cost.backward_memory_bytes =
+        s.output_bytes() + s.input_bytes() + 2 * projected + (global ? of_bases : 0);
+  }
+  if (global) {
+    const double means = (two ? 2 : 1) * (context ? static_cast<double>(s.B) : heads) * R;
+    const bool one_weight =
+        !options_.has_decay() || (prefers_composed() && !options_.decay.is("multiscale"));
+    cost.state_bytes =
+        8 * (means + (two ? 2 : 1) * static_cast<double>(s.B) * (one_weight ? 1 : R));
+  }
+  if (local) {
+    cost.state_bytes += 2 * heads * D * static_cast<double>(s.element_bytes * windows.kept(s.S));
+  }
+  return cost;
 }
 
 }  // namespace lavo

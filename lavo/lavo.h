@@ -5,6 +5,8 @@
 
 namespace lavo {
 
+struct AttendInputs;
+
 /// What the rows of the memory are made of. H or 1 heads.
 struct Memory {
   Tensor key_mean_BHTR;    ///< h^K; T or 1 (one memory for all queries)
@@ -50,7 +52,7 @@ class Lavo final : public Mechanism {
   static constexpr auto kCitation = "Zhang et al. 2023, arXiv:2312.11135";
   static constexpr bool kEqualWidths = true;
   static constexpr bool kHasState = true;
-  static constexpr bool kFused = false;
+  static constexpr bool kFused = true;
   static constexpr bool kOwnPositions = true;
   static Patterns supported() { return {}; }
 
@@ -63,6 +65,7 @@ class Lavo final : public Mechanism {
 
  protected:
   Tensor attend(const Inputs& in, State* state) override;
+  Tensor attend_fused(const Inputs& in, State* state) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
   void check(const Inputs& in, const State* state) const override;
 
@@ -72,6 +75,9 @@ class Lavo final : public Mechanism {
   Windows windows(bool causal) const { return {options_.window, options_.look_back, causal}; }
   LavoBases bases(const Inputs& in) const;
   int64_t tile_tokens(const Shape& shape) const;
+  Tensor part_weights(const Inputs& in) const;  ///< (2, H): of the memory, of the window
+  /// The memory of a call of the operator; false where it has none like it.
+  bool add_memory(const Inputs& in, AttendInputs& call) const;
   Tensor combine(const Tensor& global, const Tensor& local) const;
 
   Options options_;

@@ -60,15 +60,26 @@ Step decayed_step(const Tensor& y, const Tensor& real_BC, const Tensor& before,
 
 }  // namespace
 
+void RunningMean::start(int64_t batch, int64_t heads, int64_t rows, torch::Device device) {
+  if (mean_BHR_.defined()) return;
+  const auto wide = torch::TensorOptions(torch::kFloat64).device(device);
+  mean_BHR_ = torch::zeros({batch, heads, 1, rows}, wide);
+  weight_BR_ = torch::zeros({batch, 1, 1, decay_R_.defined() ? decay_R_.numel() : 1}, wide);
+  if (decay_R_.defined()) decay_R_ = decay_R_.to(device);
+}
+
+std::pair<Tensor, Tensor> RunningMean::carried(int64_t batch, int64_t heads, int64_t rows) {
+  start(batch, heads, rows, torch::kCPU);
+  mean_BHR_ = mean_BHR_.contiguous();
+  weight_BR_ = weight_BR_.expand({batch, 1, 1, decay_R_.defined() ? rows : 1}).contiguous();
+  return {mean_BHR_, weight_BR_};
+}
+
 Tensor RunningMean::next(const Tensor& y, const Tensor& mask) {
   const int64_t C = y.size(2), step = decay_R_.defined() ? kDecayedPiece : C;
   const auto wide = torch::TensorOptions(torch::kFloat64).device(y.device());
   const Tensor real = mask.defined() ? mask.to(wide) : torch::ones({1, C}, wide);
-  if (!mean_BHR_.defined()) {
-    mean_BHR_ = torch::zeros({y.size(0), y.size(1), 1, y.size(3)}, wide);
-    weight_BR_ = torch::zeros({1, 1, 1, 1}, wide);
-    if (decay_R_.defined()) decay_R_ = decay_R_.to(y.device());
-  }
+  start(y.size(0), y.size(1), y.size(3), y.device());
   Pieces pieces(C);
   for (int64_t t = 0; t < C; t += step) {
     const int64_t length = std::min(step, C - t);

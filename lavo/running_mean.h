@@ -23,16 +23,22 @@ class RunningMean {
   /// or undefined -> means of the same shape and type.
   Tensor next(const Tensor& y_BHCR, const Tensor& mask_BC);
 
+  /// What is carried, for a kernel that advances it in place: the mean (B, H or 1, 1, R) and the
+  /// weight behind it (B, 1, 1, R or 1), both float64 and contiguous. Zeros at first, of the given
+  /// sizes.
+  std::pair<Tensor, Tensor> carried(int64_t batch, int64_t heads, int64_t rows);
+
   /// Cuts the history of gradients; a stream calls it between pieces.
   void detach();
   std::vector<Tensor> tensors() const;
 
  private:
+  void start(int64_t batch, int64_t heads, int64_t rows, torch::Device device);
   Tensor next_piece(const Tensor& y_BHCR, const Tensor& real_BC);
 
   Tensor decay_R_;
   Tensor mean_BHR_;   ///< (B, H or 1, 1, R)
-  Tensor weight_BR_;  ///< (B or 1, 1, 1, R or 1)
+  Tensor weight_BR_;  ///< (B, 1, 1, R or 1)
 };
 
 /// Per row 1 - 2^-e, e evenly spaced from 1 to 9: from the mean of about two tokens to that of 512.

@@ -18,17 +18,8 @@ bool is_supported_type(torch::ScalarType type) {
          type == torch::kFloat16;
 }
 
-/// Zeros where the mask is false. Not a product: a padded NaN must vanish too.
-Tensor hide_rows(const Tensor& x, const Tensor& mask_BS, int64_t length_dim) {
-  std::vector<int64_t> view(static_cast<size_t>(x.dim()), 1);
-  view[0] = mask_BS.size(0);
-  view[static_cast<size_t>(length_dim)] = mask_BS.size(1);
-  return x.masked_fill(mask_BS.logical_not().view(view), 0);
-}
-
 Inputs hide_padding(Inputs in) {
   if (!in.key_mask.defined()) return in;
-  in.key_mask = in.key_mask.to(torch::kBool);
   in.key = hide_rows(in.key, in.key_mask, 2);
   in.value = hide_rows(in.value, in.key_mask, 2);
   if (in.context) in.context->tokens_BSM = hide_rows(in.context->tokens_BSM, in.key_mask, 1);
@@ -36,6 +27,13 @@ Inputs hide_padding(Inputs in) {
 }
 
 }  // namespace
+
+Tensor hide_rows(const Tensor& x, const Tensor& mask_BS, int64_t length_dim) {
+  std::vector<int64_t> view(static_cast<size_t>(x.dim()), 1);
+  view[0] = mask_BS.size(0);
+  view[static_cast<size_t>(length_dim)] = mask_BS.size(1);
+  return x.masked_fill(mask_BS.logical_not().view(view), 0);
+}
 
 const char* pattern_name(Pattern pattern) {
   static constexpr std::array names = {"NS", "CS", "NC", "CC"};
@@ -119,16 +117,21 @@ void Mechanism::check_inputs(const Inputs& in, const State* state) const {
 // products back into 16 bits.
 using WithoutAutocast = c10::impl::ExcludeDispatchKeyGuard;
 
-Tensor Mechanism::forward(const Inputs& in) {
-  check_inputs(in, nullptr);
+Tensor Mechanism::attend_either(const Inputs& given, State* state) {
+  check_inputs(given, state);
   const WithoutAutocast guard(c10::autocast_dispatch_keyset);
-  return attend(hide_padding(in), nullptr).to(in.query.scalar_type());
+  Inputs in = given;
+  if (in.key_mask.defined()) in.key_mask = in.key_mask.to(torch::kBool);
+  const Tensor fused = composed_ ? Tensor() : attend_fused(in, state);
+  fused_call_ = fused.defined();
+  if (fused_call_) return fused;
+  return attend(hide_padding(in), state).to(in.query.scalar_type());
 }
 
+Tensor Mechanism::forward(const Inputs& in) { return attend_either(in, nullptr); }
+
 Tensor Mechanism::forward(const Inputs& in, State& state) {
-  check_inputs(in, &state);
-  const WithoutAutocast guard(c10::autocast_dispatch_keyset);
-  Tensor out = attend(hide_padding(in), &state).to(in.query.scalar_type());
+  const Tensor out = attend_either(in, &state);
   state.position += in.query.size(2);
   return out;
 }

@@ -133,10 +133,16 @@ class Mechanism : public torch::nn::Module {
   /// given.
   virtual bool one_or_per_head(const std::string& /*tensor*/) const { return false; }
 
-  /// Fused kernel, or composed of LibTorch operators; records say which was measured.
-  virtual bool is_fused() const { return false; }
+  /// From now on composed of LibTorch operators, also where a fused kernel covers the call.
+  void use_composed() { composed_ = true; }
+
+  /// Whether the last call ran on a fused kernel; records say which was measured.
+  virtual bool is_fused() const { return fused_call_; }
 
  protected:
+  /// The result of a fused kernel; undefined where none covers the call. Called with checked inputs
+  /// whose padding is as it was given.
+  virtual Tensor attend_fused(const Inputs& /*in*/, State* /*state*/) { return {}; }
   /// Called with checked inputs whose padded keys, values and context rows are already zero.
   /// `state` is null outside streaming.
   virtual Tensor attend(const Inputs& in, State* state) = 0;
@@ -145,9 +151,18 @@ class Mechanism : public torch::nn::Module {
   /// More than shapes: what only this mechanism asks (E = D, a length limit).
   virtual void check(const Inputs& /*in*/, const State* /*state*/) const {}
 
+  bool prefers_composed() const { return composed_; }
+
  private:
   void check_inputs(const Inputs& in, const State* state) const;
+  Tensor attend_either(const Inputs& in, State* state);
+
+  bool composed_ = false, fused_call_ = false;
 };
+
+/// x with zeros in the hidden tokens, [B, S] true = real. Not a product: a padded NaN must vanish
+/// too.
+Tensor hide_rows(const Tensor& x, const Tensor& mask_BS, int64_t length_dim);
 
 /// float32 for float16 and bfloat16, the type itself otherwise: what sums and exponentials are
 /// computed in.
@@ -183,7 +198,8 @@ struct Entry {
   std::vector<OptionInfo> options;
   bool equal_widths = false;  ///< needs E = D
   bool has_state = true;
-  bool fused = false;
+  bool fused = false;          ///< has a fused form, which is the default
+  bool composed = true;        ///< has a form composed of LibTorch operators
   bool own_positions = false;  ///< encodes positions itself: a layer adds none unless asked to
   bool softmax = false;  ///< softmax over all q . k / sqrt(D): more columns of q and k bias it
   /// Checks the given options and fills every default for this use; unset ones that stay unset are
@@ -211,6 +227,7 @@ Entry row() {
               .fused = M::kFused,
               .resolve = {},
               .create = {}};
+  if constexpr (requires { M::kComposed; }) entry.composed = M::kComposed;
   if constexpr (requires { M::kOwnPositions; }) entry.own_positions = M::kOwnPositions;
   if constexpr (requires { M::kSoftmax; }) entry.softmax = M::kSoftmax;
   const auto read = [name](const json& given) {

@@ -120,7 +120,7 @@ TEST_CASE("axes are filled in, and options of other mechanisms are dropped") {
   const Efficiency efficiency;
   const json axes = efficiency.resolve({{"mechanism", "local"}, {"window", 8}, {"length", 64}});
   CHECK(axes.at("window") == 8);
-  CHECK(axes.at("implementation") == "composed");
+  CHECK(axes.at("implementation") == "fused");
   CHECK(axes.at("heads") == 4);
   CHECK(axes.at("head_dim") == 64);
   CHECK(axes.at("dtype") == "float32");
@@ -146,6 +146,10 @@ TEST_CASE("points that mean nothing are told from points that are refused") {
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"cross", true}})) != "");
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"implementation", "naive"}})) != "");
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}})) == "");
+  CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"implementation", "composed"}})) ==
+        "");
+  CHECK(efficiency.refused(resolve({{"mechanism", "vanilla"}, {"implementation", "composed"}})) !=
+        "");
 }
 
 TEST_CASE("gradients of every option are checked") {

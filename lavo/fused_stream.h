@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// What the mechanisms that stream through the fused operator share.
+#pragma once
+
+#include "lavo/core/key_value_cache.h"
+#include "lavo/operators/attend.h"
+
+namespace lavo {
+
+/// Whether anything that the operator is differentiable in wants a gradient.
+bool wants_gradient(const AttendInputs& in);
+
+/// The next piece of a stream at `position`: its keys join those of the window, which keeps what
+/// later pieces see. Without gradients.
+Tensor attend_piece(AttendInputs piece, AttendStream& stream, KeyValueCache& window,
+                    int64_t position);
+
+}  // namespace lavo

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// What the kernels of LAVO, and of local attention, are called with. Letters as in
+// lavo/core/mechanism.h. No LibTorch here: pointers, sizes and strides.
+#pragma once
+
+#include "lavo/kernels/cpu/isa.h"
+#include "lavo/kernels/cpu/parallel.h"
+
+namespace lavo::cpu {
+
+/// How tokens are stored. Everything else is in the compute type: double for float64, else float.
+enum class Storage { kFloat64, kFloat32, kBFloat16, kFloat16 };
+
+/// [batch, heads, tokens, width]: the numbers of a token side by side, strides in numbers.
+struct Tokens {
+  void* data = nullptr;
+  int64_t batch = 0, head = 0, token = 0;
+};
+
+/// What the means of the memory are taken of.
+enum class MemorySource {
+  kNone,      ///< no memory: local attention alone
+  kShared,    ///< B v, for keys and values
+  kKeyValue,  ///< B k for keys, B v for values
+  kProjected  ///< numbers that are projected already, the same for every head
+};
+
+/// Over which tokens.
+enum class MeanKind { kWhole, kRunning, kDecaying };
+
+/// o_t = w_global B_V^T (p_t (.) h^V_t) + w_local sum_j a_tj v_j;
+/// p_t = softmax_i(h^K_ti (B_K q_t)_i / sqrt(D));
+/// a_t = softmax_j(q_t . k_j / sqrt(D) + bias[t - j + W - 1]) over t's window.
+struct LavoCall {
+  Storage storage = Storage::kFloat32;
+  int64_t B = 1, H = 1, T = 1, S = 1, D = 1, E = 1;
+  Tokens query, key, value;       ///< widths D, D, E
+  const bool* visible = nullptr;  ///< [B, S]; null: every key is real
+  int64_t past = 0;               ///< keys before the first query's own, of a stream
+  int64_t first = 0;              ///< position of the first query
+  const void* weights = nullptr;  ///< [2, H]: of the memory, of the window
+
+  MemorySource source = MemorySource::kNone;  ///< with a memory E = D
+  MeanKind mean = MeanKind::kWhole;
+  int64_t R = 0;
+  const void* key_bases = nullptr;  ///< [H or 1, R, D]; projects the tokens too
+  const void* value_bases = nullptr;
+  int64_t bases_head = 0;           ///< stride between heads: R D or 0
+  const void* projected = nullptr;  ///< [B, S, R]
+  const void* decay = nullptr;      ///< [R]
+
+  int64_t window = 0;  ///< 0: no local part
+  int64_t look_back = 0;
+  bool causal = false;
+  const void* bias = nullptr;  ///< [H, (look_back + 2) window - 1]; null: none
+
+  ParallelFor parallel = serial_for;
+};
+
+/// The running means of a stream, read and advanced.
+struct LavoStream {
+  double* key_mean = nullptr;    ///< [B, H or 1, R], kKeyValue only
+  double* value_mean = nullptr;  ///< [B, H or 1, R]
+  double* weight = nullptr;      ///< [B, R] with decay, else [B]: what stands behind the means
+};
+
+struct LavoForward {
+  LavoCall call;
+  Tokens output;  ///< width E
+  LavoStream stream;
+};
+
+/// Gradients of sum(output * grad_output) for a call without a stream (past and first 0). Those of
+/// parameters, in the compute type, are of one (batch, head) each: what calls sums them up.
+struct LavoBackward {
+  LavoCall call;
+  Tokens grad_output;
+  Tokens grad_query, grad_key, grad_value;
+  void* grad_projected = nullptr;    ///< [B, S, R]
+  void* grad_key_bases = nullptr;    ///< [B, H, R, D]; null: not wanted
+  void* grad_value_bases = nullptr;  ///< the same
+  void* grad_bias = nullptr;         ///< [B, H, (look_back + 2) window - 1]; null: not wanted
+  void* grad_weights = nullptr;      ///< [B, H, 2]
+};
+
+LAVO_DECLARE_KERNEL(lavo_forward, LavoForward);
+LAVO_DECLARE_KERNEL(lavo_backward, LavoBackward);
+
+}  // namespace lavo::cpu

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The fused kernels as LibTorch operators, of liblavo_ops.so alone.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <optional>
+#include <string>
+
+namespace lavo {
+
+/// What `lavo::attend` takes. Letters as in lavo/core/mechanism.h.
+///
+///   o_t = w_0 B_V^T (p_t (.) h^V_t) + w_1 sum_j a_tj v_j
+///   p_t = softmax_i(h^K_ti (B_K q_t)_i / sqrt(D))
+///   a_t = softmax_j(q_t . k_j / sqrt(D) + bias[h, t - j + W - 1])   over the keys of t's window
+///
+/// `memory` says what h is the mean of: "none" (no first term), "shared" (B_K v for both),
+/// "key_value" (B_K k and B_K v) or "projected" (`projected` for both). Causal and not cross: the
+/// mean up to t; else over all keys. Hidden keys count for nothing, whatever they hold.
+///
+/// Time O(T (R + W) D). Beyond the output, forward needs a few KiB a thread and R numbers for every
+/// 2048 tokens of a head; backward recomputes, so nothing but the inputs is kept for it.
+struct AttendInputs {
+  at::Tensor query, key, value;  ///< (B,H,T,D), (B,H,S,D), (B,H,S,E); E = D with a memory
+  at::Tensor weights;            ///< (2,H) compute type: of the memory, of the window
+  at::Tensor key_bases = {}, value_bases = {};  ///< (H or 1,R,D) compute type
+  at::Tensor projected = {};                    ///< (B,S,R) compute type
+  at::Tensor bias = {};      ///< (H,(look_back + 2) W - 1) compute type; undefined: none
+  at::Tensor key_mask = {};  ///< (B,S) bool, true = real; undefined: all real
+  at::Tensor decay = {};     ///< (R) compute type, of the running mean; undefined: 1
+  std::string memory = "none";
+  int64_t window = 0;  ///< W; 0: no second term
+  int64_t look_back = 0;
+  bool causal = false;
+  bool cross = false;
+};
+
+/// (B,H,T,E) in the type of the query, laid out as the query where E = D. Through the dispatcher:
+/// differentiable in query, key, value, weights, bases, projected and bias.
+at::Tensor attend(const AttendInputs& in);
+
+/// Whether there is a kernel for the device and the window; what it refuses is composed.
+bool can_attend(const AttendInputs& in);
+
+/// What a stream carries. Means and weight are advanced; undefined where there is no memory.
+struct AttendStream {
+  at::Tensor key_mean = {},
+             value_mean = {};  ///< (B,H or 1,R) float64; the first for "key_value" only
+  at::Tensor weight = {};      ///< (B,R) with decay, else (B), float64
+  int64_t past = 0;            ///< keys in front of the first query's own
+  int64_t position = 0;        ///< of the first query
+};
+
+/// The next piece of a causal sequence: S = past + T keys. No gradients.
+at::Tensor attend_piece(const AttendInputs& in, AttendStream& stream);
+
+}  // namespace lavo

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/operators/attend_call.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+namespace lavo {
+namespace {
+
+at::ScalarType compute_type_of(const at::Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+cpu::Storage storage_of(const at::Tensor& x) {
+  switch (x.scalar_type()) {
+    case at::kDouble:
+      return cpu::Storage::kFloat64;
+    case at::kFloat:
+      return cpu::Storage::kFloat32;
+    case at::kBFloat16:
+      return cpu::Storage::kBFloat16;
+    case at::kHalf:
+      return cpu::Storage::kFloat16;
+    default:
+      TORCH_CHECK(false, "lavo::attend: float64, float32, bfloat16 or float16 wanted, got ",
+                  x.scalar_type());
+  }
+}
+
+cpu::MemorySource source_of(const std::string& memory) {
+  if (memory == "none") return cpu::MemorySource::kNone;
+  if (memory == "shared") return cpu::MemorySource::kShared;
+  if (memory == "key_value") return cpu::MemorySource::kKeyValue;
+  TORCH_CHECK(memory == "projected",
+              "lavo::attend: memory must be none, shared, key_value or projected, got ", memory);
+  return cpu::MemorySource::kProjected;
+}
+
+/// The tensor as kernels read it, after a check of its shape; -1: any size.
+at::Tensor side_input(const at::Tensor& x, const char* name, at::ScalarType type,
+                      at::IntArrayRef shape) {
+  TORCH_CHECK(x.defined(), "lavo::attend: ", name, " is missing");
+  bool fits = x.scalar_type() == type && x.dim() == static_cast<int64_t>(shape.size());
+  for (size_t i = 0; fits && i < shape.size(); ++i) {
+    fits = shape[i] < 0 || x.size(static_cast<int64_t>(i)) == shape[i];
+  }
+  TORCH_CHECK(fits, "lavo::attend: ", name, " must be ", type, " ", shape, " (-1: any), got ",
+              x.scalar_type(), " ", x.sizes());
+  return x.contiguous();
+}
+
+const void* data_or_null(const at::Tensor& x) { return x.defined() ? x.const_data_ptr() : nullptr; }
+
+void parallel_for(int64_t count, cpu::RangeFunction body) {
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) { body(begin, end); });
+}
+
+}  // namespace
+
+at::Tensor with_dense_rows(const at::Tensor& x) {
+  return x.stride(3) == 1 || x.size(3) == 1 ? x : x.contiguous();
+}
+
+AttendInputs checked(AttendInputs in) {
+  for (at::Tensor* x : {&in.query, &in.key, &in.value}) {
+    TORCH_CHECK(x->dim() == 4 && x->scalar_type() == in.query.scalar_type() &&
+                    x->size(0) == in.query.size(0) && x->size(1) == in.query.size(1),
+                "lavo::attend: query, key and value must be [batch, heads, tokens, width] of one "
+                "type, got ",
+                in.query.sizes(), ", ", in.key.sizes(), ", ", in.value.sizes());
+    *x = with_dense_rows(*x);
+  }
+  const int64_t B = in.query.size(0), H = in.query.size(1), S = in.key.size(2),
+                D = in.query.size(3);
+  TORCH_CHECK(in.key.size(3) == D && in.value.size(2) == S && S > 0, "lavo::attend: key ",
+              in.key.sizes(), " and value ", in.value.sizes(), " do not go with query ",
+              in.query.sizes());
+  storage_of(in.query);
+  const at::ScalarType type = compute_type_of(in.query);
+  in.weights = side_input(in.weights, "weights", type, {2, H});
+  const cpu::MemorySource source = source_of(in.memory);
+  if (source != cpu::MemorySource::kNone) {
+    TORCH_CHECK(in.value.size(3) == D, "lavo::attend: with a memory the value width must be ", D,
+                ", got ", in.value.size(3));
+    in.key_bases = side_input(in.key_bases, "key_bases", type, {-1, -1, D});
+    const int64_t heads = in.key_bases.size(0), R = in.key_bases.size(1);
+    TORCH_CHECK(heads == 1 || heads == H, "lavo::attend: key_bases must be of 1 or ", H,
+                " heads, got ", heads);
+    in.value_bases = side_input(in.value_bases, "value_bases", type, {heads, R, D});
+    if (source == cpu::MemorySource::kProjected) {
+      in.projected = side_input(in.projected, "projected", type, {B, S, R});
+    }
+    if (in.decay.defined()) in.decay = side_input(in.decay, "decay", type, {R});
+  }
+  TORCH_CHECK(in.window >= 0 && in.look_back >= 0 && !(in.cross && in.window > 0),
+              "lavo::attend: window ", in.window, " and look_back ", in.look_back,
+              " must be >= 0, and 0 with cross attention");
+  TORCH_CHECK(in.cross || in.query.size(2) <= S, "lavo::attend: ", in.query.size(2),
+              " queries but ", S, " keys in self attention");
+  TORCH_CHECK(!in.decay.defined() || (in.causal && !in.cross),
+              "lavo::attend: decay needs causal self attention");
+  if (in.bias.defined()) {
+    const int64_t length = (in.look_back + 2) * in.window - 1;
+    in.bias = side_input(in.bias, "bias", type, {H, in.window > 0 ? length : -1});
+  }
+  if (in.key_mask.defined()) in.key_mask = side_input(in.key_mask, "key_mask", at::kBool, {B, S});
+  return in;
+}
+
+cpu::Tokens cpu_tokens(const at::Tensor& x) {
+  return {x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)};
+}
+
+cpu::LavoCall cpu_call(const AttendInputs& in) {
+  cpu::LavoCall call;
+  call.storage = storage_of(in.query);
+  call.B = in.query.size(0);
+  call.H = in.query.size(1);
+  call.T = in.query.size(2);
+  call.S = in.key.size(2);
+  call.D = in.query.size(3);
+  call.E = in.value.size(3);
+  call.query = cpu_tokens(in.query);
+  call.key = cpu_tokens(in.key);
+  call.value = cpu_tokens(in.value);
+  call.visible = in.key_mask.defined() ? in.key_mask.const_data_ptr<bool>() : nullptr;
+  call.weights = in.weights.const_data_ptr();
+  call.source = source_of(in.memory);
+  if (call.source != cpu::MemorySource::kNone) {
+    call.mean = in.decay.defined()       ? cpu::MeanKind::kDecaying
+                : in.causal && !in.cross ? cpu::MeanKind::kRunning
+                                         : cpu::MeanKind::kWhole;
+    call.R = in.key_bases.size(1);
+    call.bases_head = in.key_bases.size(0) == 1 ? 0 : call.R * call.D;
+    call.key_bases = in.key_bases.const_data_ptr();
+    call.value_bases = in.value_bases.const_data_ptr();
+    call.projected =
+        call.source == cpu::MemorySource::kProjected ? in.projected.const_data_ptr() : nullptr;
+    call.decay = data_or_null(in.decay);
+  }
+  call.window = in.window;
+  call.look_back = in.look_back;
+  call.causal = in.causal;
+  call.bias = in.window > 0 ? data_or_null(in.bias) : nullptr;
+  call.parallel = parallel_for;
+  return call;
+}
+
+at::Tensor empty_output(const AttendInputs& in) {
+  if (in.value.size(3) == in.query.size(3)) return at::empty_like(in.query);
+  return at::empty({in.query.size(0), in.query.size(1), in.query.size(2), in.value.size(3)},
+                   in.query.options());
+}
+
+}  // namespace lavo

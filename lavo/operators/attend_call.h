@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// From tensors to what kernels are called with.
+#pragma once
+
+#include "lavo/kernels/cpu/lavo_call.h"
+#include "lavo/operators/attend.h"
+
+namespace lavo {
+
+/// Throws where types, shapes or strides do not go together; gives inputs that kernels can read.
+AttendInputs checked(AttendInputs in);
+
+/// Pointers into `in`, which must outlive it.
+cpu::LavoCall cpu_call(const AttendInputs& in);
+cpu::Tokens cpu_tokens(const at::Tensor& x_BHTD);
+
+/// As kernels read tokens: the numbers of each side by side.
+at::Tensor with_dense_rows(const at::Tensor& x_BHTD);
+
+/// Of what comes out: like the query where widths agree.
+at::Tensor empty_output(const AttendInputs& in);
+
+/// Gradients by input; undefined where there is none or it is not wanted.
+struct AttendGradients {
+  at::Tensor query, key, value, weights;
+  at::Tensor key_bases = {}, value_bases = {}, projected = {}, bias = {};
+};
+
+/// By `lavo::attend_backward`, through the dispatcher. Those of the bases cost three products more.
+AttendGradients attend_backward(const at::Tensor& grad_output, const AttendInputs& in,
+                                bool wants_bases);
+
+}  // namespace lavo
