@@ -13,7 +13,7 @@ constexpr int64_t kWidestWindow = 16384;  // keys: a tile's weights on them are 
 
 at::Tensor run(const AttendInputs& given, const cpu::LavoStream& stream, int64_t past,
                int64_t first) {
-  const AttendInputs in = checked(given);
+  const AttendInputs in = checked(given, past);
   at::Tensor output = empty_output(in);
   cpu::LavoForward forward{cpu_call(in), cpu_tokens(output), stream};
   forward.call.past = past;

@@ -29,16 +29,16 @@ AttendGradients backward_meta(const at::Tensor&, const AttendInputs& in, bool wa
   return empty_gradients(in, wants_bases);
 }
 
-/// Room for one gradient of each (batch, head).
-at::Tensor partial(const at::Tensor& like, const AttendInputs& in, at::IntArrayRef sizes) {
-  std::vector<int64_t> shape = {in.query.size(0), in.query.size(1)};
+/// Room for one gradient of each chunk of a (batch, head).
+at::Tensor partial(const at::Tensor& like, const cpu::LavoCall& call, at::IntArrayRef sizes) {
+  std::vector<int64_t> shape = {call.B, call.H, cpu::lavo_chunks(call)};
   shape.insert(shape.end(), sizes.begin(), sizes.end());
   return at::empty(shape, like.options());
 }
 
-/// (B,H,R,D) -> (H or 1,R,D)
+/// (B,H,C,R,D) -> (H or 1,R,D)
 at::Tensor sum_over(const at::Tensor& x, int64_t heads) {
-  const at::Tensor sum = x.sum(0);
+  const at::Tensor sum = x.sum(2).sum(0);
   return heads == 1 ? sum.sum(0, /*keepdim=*/true) : sum;
 }
 
@@ -49,18 +49,19 @@ AttendGradients backward_cpu(const at::Tensor& grad_output, const AttendInputs& 
   const AttendInputs in = checked(given);
   AttendGradients g = empty_gradients(in, wants_bases);
   const at::Tensor upstream = with_dense_rows(grad_output);
+  const cpu::LavoCall call = cpu_call(in);
   at::Tensor key_bases, value_bases, bias;
   if (g.key_bases.defined()) {
-    key_bases = partial(in.key_bases, in, in.key_bases.sizes().slice(1));
-    value_bases = partial(in.key_bases, in, in.key_bases.sizes().slice(1));
+    key_bases = partial(in.key_bases, call, in.key_bases.sizes().slice(1));
+    value_bases = partial(in.key_bases, call, in.key_bases.sizes().slice(1));
   }
-  if (g.bias.defined()) bias = partial(in.bias, in, in.bias.sizes().slice(1));
-  const at::Tensor weights = partial(in.weights, in, {2});
-  cpu::lavo_backward({cpu_call(in), cpu_tokens(upstream), cpu_tokens(g.query), cpu_tokens(g.key),
+  if (g.bias.defined()) bias = partial(in.bias, call, in.bias.sizes().slice(1));
+  const at::Tensor weights = partial(in.weights, call, {2});
+  cpu::lavo_backward({call, cpu_tokens(upstream), cpu_tokens(g.query), cpu_tokens(g.key),
                       cpu_tokens(g.value), data(g.projected), data(key_bases), data(value_bases),
                       data(bias), data(weights)});
-  g.weights = weights.sum(0).t().contiguous();
-  if (g.bias.defined()) g.bias = bias.sum(0);
+  g.weights = weights.sum(2).sum(0).t().contiguous();
+  if (g.bias.defined()) g.bias = bias.sum(2).sum(0);
   if (g.key_bases.defined()) {
     g.key_bases = sum_over(key_bases, in.key_bases.size(0));
     g.value_bases = sum_over(value_bases, in.value_bases.size(0));

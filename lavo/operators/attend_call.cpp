@@ -62,7 +62,7 @@ at::Tensor with_dense_rows(const at::Tensor& x) {
   return x.stride(3) == 1 || x.size(3) == 1 ? x : x.contiguous();
 }
 
-AttendInputs checked(AttendInputs in) {
+AttendInputs checked(AttendInputs in, int64_t past) {
   for (at::Tensor* x : {&in.query, &in.key, &in.value}) {
     TORCH_CHECK(x->dim() == 4 && x->scalar_type() == in.query.scalar_type() &&
                     x->size(0) == in.query.size(0) && x->size(1) == in.query.size(1),
@@ -96,8 +96,8 @@ AttendInputs checked(AttendInputs in) {
   TORCH_CHECK(in.window >= 0 && in.look_back >= 0 && !(in.cross && in.window > 0),
               "lavo::attend: window ", in.window, " and look_back ", in.look_back,
               " must be >= 0, and 0 with cross attention");
-  TORCH_CHECK(in.cross || in.query.size(2) <= S, "lavo::attend: ", in.query.size(2),
-              " queries but ", S, " keys in self attention");
+  TORCH_CHECK(in.cross || in.query.size(2) + past == S, "lavo::attend: ", in.query.size(2),
+              " queries after ", past, " keys, but ", S, " keys in self attention");
   TORCH_CHECK(!in.decay.defined() || (in.causal && !in.cross),
               "lavo::attend: decay needs causal self attention");
   if (in.bias.defined()) {
@@ -144,6 +144,7 @@ cpu::LavoCall cpu_call(const AttendInputs& in) {
   call.causal = in.causal;
   call.bias = in.window > 0 ? data_or_null(in.bias) : nullptr;
   call.parallel = parallel_for;
+  call.threads = at::get_num_threads();
   return call;
 }
 

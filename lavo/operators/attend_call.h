@@ -8,7 +8,8 @@
 namespace lavo {
 
 /// Throws where types, shapes or strides do not go together; gives inputs that kernels can read.
-AttendInputs checked(AttendInputs in);
+/// `past`: keys of a stream in front of the first query's own.
+AttendInputs checked(AttendInputs in, int64_t past = 0);
 
 /// Pointers into `in`, which must outlive it.
 cpu::LavoCall cpu_call(const AttendInputs& in);

@@ -6,17 +6,19 @@
 namespace lavo::cpu::LAVO_ISA {
 namespace {
 
-/// One thread's work: a (batch, head) from its last tile to its first.
+/// One thread's work: chunks of (batch, head), each from its last tile to its first.
 template <class S>
 class Worker {
  public:
   using T = Compute<S>;
 
-  Worker(const LavoBackward& backward, const Bases<T>& bases, const Starts<S>& starts)
+  /// sums [B, H, chunks, sources, padded R]: of every chunk, for those before it.
+  Worker(const LavoBackward& backward, const Bases<T>& bases, const Starts<S>& starts, T* sums)
       : backward_(backward),
         call_(backward.call),
         bases_(bases),
         starts_(starts),
+        sums_(sums),
         D_(padded(call_.D)),
         E_(padded(call_.E)),
         R_(padded(call_.R)),
@@ -41,32 +43,55 @@ class Worker {
     for (int64_t r = 0; r < R_; ++r) padding_[r] = r < call_.R ? T(0) : -T(__builtin_inf());
   }
 
-  void run(int64_t b, int64_t h) {
-    b_ = b, h_ = h;
-    query_from_ = head_of<S>(call_.query, b, h);
-    of_output_from_ = head_of<S>(backward_.grad_output, b, h);
-    const HeadTokens<S> to_query = head_of<S>(backward_.grad_query, b, h);
-    if (has_memory()) begin_memory();
+  /// All gradients of a chunk: of its queries, and of its keys from whatever query sees them.
+  void run(int64_t b, int64_t h, int64_t chunk) {
+    const Span span = enter(b, h, chunk);
+    for (int64_t s = 0; s < mean_sources(call_); ++s) add_later(s);
     if (call_.window > 0) window_.begin(b, h);
-    keys_.begin(head_of<S>(backward_.grad_key, b, h), head_of<S>(backward_.grad_value, b, h));
-    for (int64_t chunk = chunk_count(call_) - 1; chunk >= 0; --chunk) {
-      const Span span = query_span(call_, chunk);
-      if (has_memory()) means_.enter(chunk);
-      for (int64_t tile = pieces(span.size(), kTile) - 1; tile >= 0; --tile) {
-        const int64_t t = span.begin + tile * kTile, rows = smaller(kTile, span.end - t);
-        run_tile(t, rows);
-        store_tile<S>(of_query_, rows, call_.D, to_query.at(t), to_query.stride);
-        if (call_.S == call_.T) keys_.done_from(t);
-      }
+    const bool has_keys = call_.S == call_.T;
+    const Span seeing = has_keys ? queries_of(call_, span) : span;
+    const int64_t to_the_right = call_.causal ? 0 : call_.window;
+    keys_.begin(b, h, backward_.grad_key, backward_.grad_value, span,
+                has_keys ? smaller(padded(seeing.end) + to_the_right, call_.S) : 0);
+    for (int64_t c = 0; c < bases_size(); ++c) of_key_bases_[c] = of_value_bases_[c] = 0;
+    of_memory_weight_ = 0;
+    for (int64_t t = (seeing.end - 1) / kTile * kTile; t >= seeing.begin; t -= kTile) {
+      run_tile(t, smaller(kTile, call_.T - t), t >= span.begin && t < span.end);
+      if (has_keys) keys_.done_from(t);
     }
-    if (call_.S != call_.T) keys_.done_from(0);
-    if (has_memory()) finish_memory();
-    T* of_weights = static_cast<T*>(backward_.grad_weights) + 2 * job();
-    of_weights[0] = of_memory_weight_;
-    of_weights[1] = call_.window > 0 ? window_.of_factor() : T(0);
-    if (backward_.grad_bias) {
-      window_.write_bias(static_cast<T*>(backward_.grad_bias) + job() * bias_length(call_));
+    if (has_keys) keys_.finish();
+    write_parameters();
+  }
+
+  /// Only what earlier chunks need of this one.
+  void sum_up(int64_t b, int64_t h, int64_t chunk) {
+    const Span span = enter(b, h, chunk);
+    for (int64_t tile = pieces(span.size(), kTile) - 1; tile >= 0; --tile) {
+      const int64_t t = span.begin + tile * kTile, rows = smaller(kTile, span.end - t);
+      load_queries(t, rows);
+      of_means(t, rows);
     }
+    write_sums();
+  }
+
+  /// (sources, padded R): sums of the chunk that was run last.
+  void write_sums() const {
+    for (int64_t s = 0; s < mean_sources(call_); ++s) {
+      T* to = sums_of(chunk_, s);
+      for (int64_t r = 0; r < R_; ++r) to[r] = means_.after(s)[r];
+    }
+  }
+
+  /// After all chunks of a (batch, head): the share of every token in a mean over the whole.
+  void finish_whole(int64_t b, int64_t h) {
+    const Span keys{0, call_.S};
+    b_ = b, h_ = h;
+    if (call_.S != call_.T) {
+      keys_.begin(b, h, backward_.grad_key, backward_.grad_value, keys, call_.S);
+      keys_.finish();
+    }
+    rows_ = bases_.of(h);
+    for (int64_t s = 0; s < mean_sources(call_); ++s) spread_mean(s);
   }
 
  private:
@@ -74,27 +99,51 @@ class Worker {
   bool is_projected() const { return call_.source == MemorySource::kProjected; }
   bool wants_bases() const { return backward_.grad_key_bases != nullptr; }
   int64_t bases_size() const { return wants_bases() ? R_ * D_ : 0; }
-  int64_t job() const { return b_ * call_.H + h_; }
-
-  void begin_memory() {
-    rows_ = bases_.of(h_);
-    means_.begin(b_, h_, rows_.project);
-    of_memory_weight_ = 0;
-    for (int64_t c = 0; c < bases_size(); ++c) of_key_bases_[c] = of_value_bases_[c] = 0;
+  int64_t part() const { return (b_ * call_.H + h_) * lavo_chunks(call_) + chunk_; }
+  T* sums_of(int64_t chunk, int64_t s) const {
+    const int64_t row = (b_ * call_.H + h_) * lavo_chunks(call_) + chunk;
+    return sums_ + (row * mean_sources(call_) + s) * R_;
   }
 
-  void run_tile(int64_t t, int64_t rows) {
+  Span enter(int64_t b, int64_t h, int64_t chunk) {
+    b_ = b, h_ = h, chunk_ = chunk;
+    query_from_ = head_of<S>(call_.query, b, h);
+    of_output_from_ = head_of<S>(backward_.grad_output, b, h);
+    if (has_memory()) {
+      rows_ = bases_.of(h);
+      means_.enter(b, h, chunk, rows_.project);
+    }
+    return query_span(call_, chunk);
+  }
+  void add_later(int64_t s) {
+    if (call_.mean == MeanKind::kWhole) return;
+    for (int64_t chunk = lavo_chunks(call_) - 1; chunk > chunk_; --chunk) {
+      for (int64_t r = 0; r < R_; ++r) means_.later(s)[r] += sums_of(chunk, s)[r];
+    }
+  }
+
+  void load_queries(int64_t t, int64_t rows) {
     load_tile<S>(query_from_.at(t), query_from_.stride, rows, call_.D, nullptr, query_);
     load_tile<S>(of_output_from_.at(t), of_output_from_.stride, rows, call_.E, nullptr, of_output_);
-    if (has_memory()) {
+  }
+
+  void run_tile(int64_t t, int64_t rows, bool own) {
+    load_queries(t, rows);
+    if (own && has_memory()) {
       memory_tile(t, rows);
     } else {
       for (int64_t c = 0; c < rows * D_; ++c) of_query_[c] = 0;
     }
-    if (call_.window > 0) window_.add(query_, of_output_, t, rows, of_query_, keys_);
+    if (call_.window > 0) {
+      window_.add(query_, of_output_, t, rows, own ? of_query_ : nullptr, keys_);
+    }
+    if (!own) return;
+    const HeadTokens<S> to = head_of<S>(backward_.grad_query, b_, h_);
+    store_tile<S>(of_query_, rows, call_.D, to.at(t), to.stride);
   }
 
-  void memory_tile(int64_t t, int64_t rows) {
+  /// Gradients of the tile's means, then of what is averaged.
+  void of_means(int64_t t, int64_t rows) {
     means_.tile(t, rows);
     multiply<false>(Matrix<T>{query_, D_}, rows_.project, R_, of_rows_, R_, rows, R_, call_.D);
     multiply<false>(Matrix<T>{of_output_, E_}, rows_.value_project, R_, of_value_mean_, R_, rows,
@@ -105,26 +154,29 @@ class Worker {
                                              means_.keys(), means_.values(), means_.row(), padding_,
                                              T(1 / __builtin_sqrt(static_cast<double>(call_.D))),
                                              static_cast<const T*>(call_.weights)[h_]);
+    means_.reverse(0, of_value_mean_, t, rows);
+    if (two) means_.reverse(1, of_key_mean_, t, rows);
+  }
+
+  void memory_tile(int64_t t, int64_t rows) {
+    of_means(t, rows);
     multiply<false>(Matrix<T>{of_rows_, R_}, rows_.key, D_, of_query_, D_, rows, D_, call_.R);
     if (wants_bases()) {
       add_outer(weights_, of_output_, rows, of_value_bases_);
       add_outer(of_rows_, query_, rows, of_key_bases_);
     }
-    source_tile(0, of_value_mean_, t, rows);
-    if (two) source_tile(1, of_key_mean_, t, rows);
-  }
-
-  /// Gradients of the tile's means -> of the tokens that they are taken of.
-  void source_tile(int64_t s, T* of_mean, int64_t t, int64_t rows) {
-    means_.reverse(s, of_mean, t, rows);
     if (call_.mean == MeanKind::kWhole) return;
     if (is_projected()) {
-      add_projected(of_mean, t, rows, R_);
+      add_projected(of_value_mean_, t, rows, R_);
       return;
     }
-    T* to = s == 0 ? keys_.value(t) : keys_.key(t);
-    multiply<true>(Matrix<T>{of_mean, R_}, rows_.key, D_, to, D_, rows, D_, call_.R);
-    if (wants_bases()) add_outer(of_mean, means_.input(s), rows, of_key_bases_);
+    add_source(0, of_value_mean_, keys_.value(t), rows);
+    if (mean_sources(call_) == 2) add_source(1, of_key_mean_, keys_.key(t), rows);
+  }
+
+  void add_source(int64_t s, const T* of_projected, T* of_tokens, int64_t rows) {
+    multiply<true>(Matrix<T>{of_projected, R_}, rows_.key, D_, of_tokens, D_, rows, D_, call_.R);
+    if (wants_bases()) add_outer(of_projected, means_.input(s), rows, of_key_bases_);
   }
 
   /// sum (R, D) += a^T b of rows of R and of D numbers
@@ -144,52 +196,66 @@ class Worker {
     }
   }
 
-  void finish_memory() {
-    if (call_.mean == MeanKind::kWhole) {
-      for (int64_t s = 0; s < mean_sources(call_); ++s) finish_whole(s);
+  void spread_mean(int64_t s) {
+    const double count = starts_.count(b_, pieces(call_.S, kChunk));
+    T* of_mean = softmax_;
+    for (int64_t r = 0; r < R_; ++r) of_mean[r] = 0;
+    for (int64_t chunk = lavo_chunks(call_) - 1; chunk >= 0; --chunk) {
+      for (int64_t r = 0; r < R_; ++r) of_mean[r] += sums_of(chunk, s)[r];
+    }
+    if (wants_bases() && !is_projected()) {  // the first chunk's share takes the whole
+      T* to = static_cast<T*>(backward_.grad_key_bases) +
+              (b_ * call_.H + h_) * lavo_chunks(call_) * call_.R * call_.D;
+      const T* mean = starts_.mean_of_tokens(b_, h_, s);
+      for (int64_t r = 0; r < call_.R; ++r) {
+        for (int64_t c = 0; c < call_.D; ++c) to[r * call_.D + c] += of_mean[r] * mean[c];
+      }
+    }
+    for (int64_t r = 0; r < R_; ++r)
+      of_mean[r] = count > 0 ? of_mean[r] / static_cast<T>(count) : 0;
+    if (is_projected()) {
+      add_projected(of_mean, 0, call_.S, 0);
+    } else {
+      add_to_tokens(of_mean,
+                    head_of<S>(s == 0 ? backward_.grad_value : backward_.grad_key, b_, h_));
+    }
+  }
+
+  /// B^T of_mean to every real token's gradient.
+  void add_to_tokens(const T* of_mean, const HeadTokens<S>& to) {
+    T *row = of_query_, *token = query_;
+    multiply<false>(Matrix<T>{of_mean, R_}, rows_.key, D_, row, D_, 1, D_, call_.R);
+    for (int64_t t = 0; t < call_.S; ++t) {
+      const bool* visible = visible_from(call_, b_, t);
+      if (visible && !*visible) continue;
+      load_tile<S>(to.at(t), to.stride, 1, call_.D, nullptr, token);
+      for (int64_t c = 0; c < D_; c += kLanes<T>) store(token + c, load(token + c) + load(row + c));
+      store_tile<S>(token, 1, call_.D, to.at(t), to.stride);
+    }
+  }
+
+  void write_parameters() {
+    T* of_weights = static_cast<T*>(backward_.grad_weights) + 2 * part();
+    of_weights[0] = of_memory_weight_;
+    of_weights[1] = call_.window > 0 ? window_.of_factor() : T(0);
+    if (backward_.grad_bias) {
+      window_.write_bias(static_cast<T*>(backward_.grad_bias) + part() * bias_length(call_));
     }
     if (!wants_bases()) return;
     write_bases(of_key_bases_, backward_.grad_key_bases);
     write_bases(of_value_bases_, backward_.grad_value_bases);
   }
-
-  /// Every token has the same share in a mean over the whole.
-  void finish_whole(int64_t s) {
-    const double count = starts_.count(b_, pieces(call_.S, kChunk));
-    T* of_mean = softmax_;
-    for (int64_t r = 0; r < R_; ++r) {
-      of_mean[r] = count > 0 ? means_.after(s)[r] / static_cast<T>(count) : T(0);
-    }
-    if (is_projected()) {
-      add_projected(of_mean, 0, call_.S, 0);
-      return;
-    }
-    T* row = of_query_;
-    multiply<false>(Matrix<T>{of_mean, R_}, rows_.key, D_, row, D_, 1, D_, call_.R);
-    const HeadTokens<S> to = head_of<S>(s == 0 ? backward_.grad_value : backward_.grad_key, b_, h_);
-    for (int64_t t = 0; t < call_.S; ++t) {
-      const bool* visible = visible_from(call_, b_, t);
-      if (visible && !*visible) continue;
-      load_tile<S>(to.at(t), to.stride, 1, call_.D, nullptr, query_);
-      for (int64_t c = 0; c < D_; c += kLanes<T>)
-        store(query_ + c, load(query_ + c) + load(row + c));
-      store_tile<S>(query_, 1, call_.D, to.at(t), to.stride);
-    }
-    if (wants_bases()) {
-      multiply<true>(Matrix<T>{means_.after(s), 1, R_}, starts_.mean_of_tokens(b_, h_, s), D_,
-                     of_key_bases_, D_, call_.R, D_, 1);
-    }
-  }
-
   void write_bases(const T* from, void* to) {
-    store_tile<T>(from, call_.R, call_.D, static_cast<T*>(to) + job() * call_.R * call_.D, call_.D);
+    store_tile<T>(from, call_.R, call_.D, static_cast<T*>(to) + part() * call_.R * call_.D,
+                  call_.D);
   }
 
   const LavoBackward& backward_;
   const LavoCall& call_;
   const Bases<T>& bases_;
   const Starts<S>& starts_;
-  int64_t D_, E_, R_, b_ = 0, h_ = 0;
+  T* sums_;
+  int64_t D_, E_, R_, b_ = 0, h_ = 0, chunk_ = 0;
   Scratch scratch_;
   MeansAgain<S> means_;
   WindowGradients<S> window_;
@@ -203,18 +269,50 @@ class Worker {
 
 template <class S>
 void run(const LavoBackward& backward) {
+  using T = Compute<S>;
   const LavoCall& call = backward.call;
-  const Bases<Compute<S>> bases(call);
+  const Bases<T> bases(call);
   const Starts<S> starts(call, {}, bases);
+  const int64_t chunks = lavo_chunks(call);
+  const int64_t sums_size = call.B * call.H * chunks * mean_sources(call) * padded(call.R);
+  Scratch scratch(Scratch::bytes<T>(sums_size));
+  T* sums = scratch.take<T>(sums_size);
   // Heads that share what is projected add to the same gradient: one after the other.
   const int64_t heads = call.source == MemorySource::kProjected ? call.H : 1;
-  const auto body = [&](int64_t begin, int64_t end) {
-    Worker<S> worker(backward, bases, starts);
-    for (int64_t job = begin * heads; job < end * heads; ++job) {
-      worker.run(job / call.H, job % call.H);
-    }
+  const int64_t groups = call.B * call.H / heads;
+  // A chunk needs the sums of those after it. With fewer groups than threads they are found first,
+  // at the price of some products; the bits are the same.
+  const bool apart = groups < call.threads && chunks > 1;
+  const bool whole = call.source != MemorySource::kNone && call.mean == MeanKind::kWhole;
+  const auto each = [&](int64_t jobs, const auto& work) {
+    const auto body = [&](int64_t begin, int64_t end) {
+      Worker<S> worker(backward, bases, starts, sums);
+      for (int64_t job = begin; job < end; ++job) work(worker, job);
+    };
+    call.parallel(jobs, RangeFunction(body));
   };
-  call.parallel(call.B * call.H / heads, RangeFunction(body));
+  const auto of_group = [&](int64_t group, const auto& work) {
+    for (int64_t bh = group * heads; bh < (group + 1) * heads; ++bh) work(bh / call.H, bh % call.H);
+  };
+
+  if (apart && call.mean == MeanKind::kRunning && call.source != MemorySource::kNone) {
+    each(call.B * call.H * chunks, [&](Worker<S>& worker, int64_t job) {
+      worker.sum_up(job / chunks / call.H, job / chunks % call.H, job % chunks);
+    });
+  }
+  each(apart ? groups * chunks : groups, [&](Worker<S>& worker, int64_t job) {
+    for (int64_t chunk = chunks - 1; chunk >= 0; --chunk) {
+      if (apart && chunk != job % chunks) continue;
+      of_group(apart ? job / chunks : job, [&](int64_t b, int64_t h) {
+        worker.run(b, h, chunk);
+        if (!apart || whole) worker.write_sums();
+      });
+    }
+  });
+  if (!whole) return;
+  each(groups, [&](Worker<S>& worker, int64_t group) {
+    of_group(group, [&](int64_t b, int64_t h) { worker.finish_whole(b, h); });
+  });
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ struct LavoCall {
   const void* bias = nullptr;  ///< [H, (look_back + 2) window - 1]; null: none
 
   ParallelFor parallel = serial_for;
+  int64_t threads = 1;  ///< how many `parallel` uses; no result depends on it
 };
 
 /// The running means of a stream, read and advanced.
@@ -64,6 +65,15 @@ struct LavoStream {
   double* weight = nullptr;      ///< [B, R] with decay, else [B]: what stands behind the means
 };
 
+/// Jobs are chunks of this many tokens. Nothing but the shape decides on them, so that the same
+/// bits come out for any number of threads.
+inline constexpr int64_t kChunk = 2048;
+
+/// Chunks of the queries; one where a mean decays, for it is followed from the first token on.
+inline int64_t lavo_chunks(const LavoCall& call) {
+  return call.mean == MeanKind::kDecaying ? 1 : (call.T + kChunk - 1) / kChunk;
+}
+
 struct LavoForward {
   LavoCall call;
   Tokens output;  ///< width E
@@ -71,16 +81,17 @@ struct LavoForward {
 };
 
 /// Gradients of sum(output * grad_output) for a call without a stream (past and first 0). Those of
-/// parameters, in the compute type, are of one (batch, head) each: what calls sums them up.
+/// parameters, in the compute type, are of one chunk of a (batch, head) each, C =
+/// lavo_chunks() of them: what calls sums them up.
 struct LavoBackward {
   LavoCall call;
   Tokens grad_output;
   Tokens grad_query, grad_key, grad_value;
   void* grad_projected = nullptr;    ///< [B, S, R]
-  void* grad_key_bases = nullptr;    ///< [B, H, R, D]; null: not wanted
+  void* grad_key_bases = nullptr;    ///< [B, H, C, R, D]; null: not wanted
   void* grad_value_bases = nullptr;  ///< the same
-  void* grad_bias = nullptr;         ///< [B, H, (look_back + 2) window - 1]; null: not wanted
-  void* grad_weights = nullptr;      ///< [B, H, 2]
+  void* grad_bias = nullptr;         ///< [B, H, C, (look_back + 2) window - 1]; null: not wanted
+  void* grad_weights = nullptr;      ///< [B, H, C, 2]
 };
 
 LAVO_DECLARE_KERNEL(lavo_forward, LavoForward);

@@ -92,7 +92,7 @@ void run(const LavoForward& forward) {
   const LavoCall& call = forward.call;
   const Bases<Compute<S>> bases(call);
   const Starts<S> starts(call, forward.stream, bases);
-  const int64_t chunks = chunk_count(call);
+  const int64_t chunks = lavo_chunks(call);
   const auto body = [&](int64_t begin, int64_t end) {
     Worker<S> worker(forward, bases, starts);
     for (int64_t job = begin; job < end; ++job) {

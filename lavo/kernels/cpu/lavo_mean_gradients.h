@@ -6,19 +6,19 @@
 
 namespace lavo::cpu::LAVO_ISA {
 
-/// dh (rows, R) -> dy: y_u is in every mean from u on, dy_u = sum_{t>=u} dh_t / t. `after` (R): the
-/// sum over later tiles, advanced.
+/// dh (rows, R) -> dy: y_u is in every mean from u on, dy_u = sum_{t>=u} dh_t / t. `later` (R): the
+/// sum over later chunks; `after`: over later tiles of this one, advanced.
 template <class T>
 void running_gradients(T* dh, int64_t rows, int64_t R, const bool* visible, const T* inverse,
-                       T* after) {
+                       const T* later, T* after) {
   for (int64_t r = 0; r < R; r += kLanes<T>) {
-    const Vector<T> later = load(after + r);
+    const Vector<T> of_chunk = load(after + r), behind = load(later + r) + of_chunk;
     Vector<T> inside{};
     for (int64_t i = rows - 1; i >= 0; --i) {
       inside += load(dh + i * R + r) * inverse[i];
-      store(dh + i * R + r, !visible || visible[i] ? later + inside : Vector<T>{});
+      store(dh + i * R + r, !visible || visible[i] ? behind + inside : Vector<T>{});
     }
-    store(after + r, later + inside);
+    store(after + r, of_chunk + inside);
   }
 }
 
@@ -52,7 +52,7 @@ class MeansAgain {
            Scratch::bytes<T>(tiles * R) + Scratch::bytes<double>(tiles) +
            2 * (Scratch::bytes<T>(kTile * X) + Scratch::bytes<T>(kTile * R) +
                 Scratch::bytes<T>(tiles * R) + Scratch::bytes<T>(tiles * X) +
-                2 * Scratch::bytes<T>(R));
+                3 * Scratch::bytes<T>(R));
   }
   MeansAgain(const LavoCall& call, const Starts<S>& starts, Scratch& scratch)
       : call_(call), starts_(starts), R_(padded(call.R)), X_(input_width(call)) {
@@ -70,24 +70,21 @@ class MeansAgain {
       track.tile_sums = scratch.take<T>(tiles * X_);
       track.since = scratch.take<T>(R_);
       track.after = scratch.take<T>(R_);
+      track.later = scratch.take<T>(R_);
     }
     for (int64_t r = 0; r < R_; ++r) {
       decay_[r] = call.decay && r < call.R ? static_cast<const T*>(call.decay)[r] : T(0);
     }
   }
 
-  void begin(int64_t b, int64_t h, const T* project) {
-    b_ = b, h_ = h, project_ = project;
+  /// Finds what the means start from in every tile of a chunk.
+  void enter(int64_t b, int64_t h, int64_t chunk, const T* project) {
+    b_ = b, h_ = h, chunk_ = chunk, project_ = project;
     visible_ = visible_from(call_, b, 0);
-    for (Track& track : tracks_) {
-      for (int64_t r = 0; r < R_; ++r) track.after[r] = 0;
-    }
-  }
-
-  /// Finds what the means start from in every tile of the chunk.
-  void enter(int64_t chunk) {
-    chunk_ = chunk;
     span_ = query_span(call_, chunk);
+    for (Track& track : tracks_) {
+      for (int64_t r = 0; r < R_; ++r) track.later[r] = track.after[r] = 0;
+    }
     if (call_.mean == MeanKind::kRunning) enter_running();
     if (call_.mean == MeanKind::kDecaying) enter_decaying();
   }
@@ -132,7 +129,7 @@ class MeansAgain {
     T* after = tracks_[s].after;
     switch (call_.mean) {
       case MeanKind::kRunning:
-        return running_gradients<T>(dh, rows, R_, visible, inverse_, after);
+        return running_gradients<T>(dh, rows, R_, visible, inverse_, tracks_[s].later, after);
       case MeanKind::kDecaying:
         return decaying_gradients<T>(dh, rows, R_, visible, weights_, after);
       case MeanKind::kWhole:
@@ -143,8 +140,9 @@ class MeansAgain {
         }
     }
   }
-  /// (padded R): what `reverse` has summed up.
+  /// (padded R): what `reverse` has summed up in this chunk, and what it has to add of later ones.
   const T* after(int64_t s) const { return tracks_[s].after; }
+  T* later(int64_t s) const { return tracks_[s].later; }
 
  private:
   struct Track {
@@ -153,7 +151,7 @@ class MeansAgain {
     T* tile_starts;  ///< (tiles, R): running: sum before each tile; decaying: mean before it
     T* tile_sums;    ///< (tiles, X), running: the same of the tokens, from the chunk on
     T* since;
-    T* after;
+    T *later, *after;
   };
 
   static int64_t input_width(const LavoCall& call) {

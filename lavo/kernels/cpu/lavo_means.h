@@ -19,10 +19,6 @@ inline int64_t mean_heads(const LavoCall& call) {
 inline int64_t mean_sources(const LavoCall& call) {
   return call.source == MemorySource::kNone ? 0 : call.source == MemorySource::kKeyValue ? 2 : 1;
 }
-/// Chunks that a job takes one after the other: all of them where a mean decays, else one.
-inline int64_t chunk_count(const LavoCall& call) {
-  return call.mean == MeanKind::kDecaying ? 1 : pieces(call.T, kChunk);
-}
 inline Span query_span(const LavoCall& call, int64_t chunk) {
   return call.mean == MeanKind::kDecaying ? Span{0, call.T} : chunk_span(chunk, call.T);
 }

@@ -7,10 +7,6 @@
 
 namespace lavo::cpu::LAVO_ISA {
 
-/// Jobs are chunks of this many tokens. Nothing but the shape decides on them, so that the same
-/// bits come out for any number of threads.
-inline constexpr int64_t kChunk = 2048;
-
 template <class S>
 struct HeadTokens {
   S* data;
