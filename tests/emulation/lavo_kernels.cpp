@@ -23,15 +23,25 @@ void set_order([[maybe_unused]] unsigned order) {
 #endif
 }
 
+bool report(const LavoProblem& problem, const char* what, unsigned order, const LavoRun& got,
+            bool gradients) {
+  const std::string wrong = got.code == 0 ? compare(problem, got.answer, solve(problem), gradients)
+                                          : "launch failed: " + std::to_string(got.code);
+  std::printf("%-60s %s, order %u: %s\n", problem.name().c_str(), what, order,
+              wrong.empty() ? "ok" : wrong.c_str());
+  return wrong.empty();
+}
+
 bool check(LavoProblem problem, unsigned order) {
   problem.fill(order + 5);
   set_order(order);
-  const LavoRun got = run(problem, lavo_forward, lavo_backward);
-  std::string wrong = got.code == 0 ? compare(problem, got.answer, solve(problem), true)
-                                    : "launch failed: " + std::to_string(got.code);
-  std::printf("%-60s order %u: %s\n", problem.name().c_str(), order,
-              wrong.empty() ? "ok" : wrong.c_str());
-  return wrong.empty();
+  return report(problem, "both passes", order, run(problem, lavo_forward, lavo_backward), true);
+}
+
+bool check_decode(LavoProblem problem, unsigned order) {
+  problem.fill(order + 5);
+  set_order(order);
+  return report(problem, "decode", order, decode(problem), false);
 }
 
 LavoShape shape(Element element, Memory memory, int64_t length, int width, int bases, int window) {
@@ -51,6 +61,10 @@ int run_all() {
       good &=
           check({.shape = shape(element, memory, 140, width, width, 32), .heads_inside = true}, 3);
       good &= check({.shape = shape(element, memory, 70, 32, 24, 8), .padded = true}, 4);
+      LavoProblem stream{shape(element, memory, 37, 40, 24, 16)};
+      stream.shape.heads = 2;
+      stream.own_bases = stream.weighted = stream.heads_inside = true;
+      good &= check_decode(stream, 2);
     }
   LavoProblem batch{shape(kBfloat16, kShared, 65, 32, 32, 16)};
   batch.shape.batch = 2, batch.shape.heads = 3;

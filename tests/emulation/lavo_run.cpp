@@ -117,25 +117,42 @@ double relative_error(const Vector& got, const Vector& wanted) {
   return norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
 }
 
+/// Everything that goes into the kernels, where they can read it.
+struct DeviceInputs {
+  explicit DeviceInputs(const LavoProblem& p)
+      : q(p, p.shape.heads, p.shape.width, &p.q),
+        k(p, p.shape.heads, p.shape.width, &p.k),
+        v(p, p.shape.heads, p.shape.width, &p.v),
+        y(p, 1, p.shape.bases, &p.y),
+        key_bases(packed(p.key_bases, p.shape.element)),
+        value_bases(packed(p.value_bases, p.shape.element)),
+        bias(as<float>(p.bias)),
+        weights(as<float>(p.weights)),
+        real_counts(counts(p)) {
+    const LavoShape& s = p.shape;
+    in.query = q.rows(), in.value = v.rows(), in.context = y.rows();
+    if (s.window_part || s.memory == Memory::kKeyValue) in.key = k.rows();
+    in.key_bases = key_bases.data(), in.value_bases = value_bases.data();
+    in.bases_head = p.own_bases ? s.bases * s.width : 0;
+    in.bias = bias.data(), in.weights = p.weighted ? weights.data() : nullptr;
+    in.real_counts = p.padded ? real_counts.data() : nullptr;
+  }
+
+  Tensor q, k, v, y;
+  DeviceVector<unsigned char> key_bases, value_bases;
+  DeviceVector<float> bias, weights;
+  DeviceVector<int32_t> real_counts;
+  LavoInputs in;
+};
+
 }  // namespace
 
 LavoRun run(const LavoProblem& p, Forward* forward, Backward* backward) {
   const LavoShape& s = p.shape;
-  Tensor q(p, s.heads, s.width, &p.q), k(p, s.heads, s.width, &p.k), v(p, s.heads, s.width, &p.v);
-  Tensor y(p, 1, s.bases, &p.y), output(p, s.heads, s.width, nullptr);
-  DeviceVector<unsigned char> key_bases(packed(p.key_bases, s.element));
-  DeviceVector<unsigned char> value_bases(packed(p.value_bases, s.element));
-  DeviceVector<float> bias(as<float>(p.bias)), weights(as<float>(p.weights));
-  DeviceVector<int32_t> real_counts(counts(p));
+  DeviceInputs inputs(p);
+  const LavoInputs& in = inputs.in;
+  Tensor output(p, s.heads, s.width, nullptr);
   DeviceVector<float> sums(nans(lavo_sums_floats(s)));
-
-  LavoInputs in;
-  in.query = q.rows(), in.key = k.rows(), in.value = v.rows(), in.context = y.rows();
-  in.key_bases = key_bases.data(), in.value_bases = value_bases.data();
-  in.bases_head = p.own_bases ? s.bases * s.width : 0;
-  in.bias = bias.data(), in.weights = p.weighted ? weights.data() : nullptr;
-  in.real_counts = p.padded ? real_counts.data() : nullptr;
-  if (!s.window_part) in.key = s.memory == Memory::kKeyValue ? in.key : Rows{};
 
   LavoRun result;
   result.code = forward(s, in, output.rows(), sums.data(), nullptr);
@@ -159,6 +176,34 @@ LavoRun run(const LavoProblem& p, Forward* forward, Backward* backward) {
   a.q = dq.values(), a.k = dk.values(), a.v = dv.values(), a.y = dy.values();
   a.key_bases = as<double>(dkb.host()), a.value_bases = as<double>(dvb.host());
   a.bias = as<double>(dbias.host()), a.weights = as<double>(dweights.host());
+  return result;
+}
+
+LavoRun decode(const LavoProblem& p) {
+  LavoShape one = p.shape;
+  one.length = 1;
+  DeviceInputs inputs(p);
+  Tensor output(p, one.heads, one.width, nullptr);
+  const std::size_t heads = static_cast<std::size_t>(one.batch) * one.heads;
+  const std::size_t cache = heads * one.window * one.width * size_of(one.element);
+  DeviceVector<int64_t> counts(std::vector<int64_t>(heads, 0));
+  DeviceVector<double> sums(std::vector<double>(heads * 2 * one.bases, 0));
+  DeviceVector<unsigned char> keys(Bytes(cache, 0xFF)), values(Bytes(cache, 0xFF));
+  const LavoState state{counts.data(), sums.data(), keys.data(), values.data()};
+  const auto at = [&](Rows rows, int64_t t) {
+    const auto bytes = static_cast<int64_t>(size_of(one.element));
+    if (rows.data != nullptr)
+      rows.data = static_cast<unsigned char*>(rows.data) + t * rows.row * bytes;
+    return rows;
+  };
+  LavoRun result;
+  for (int64_t t = 0; t < p.shape.length && result.code == 0; ++t) {
+    LavoInputs in = inputs.in;
+    in.query = at(in.query, t), in.key = at(in.key, t), in.value = at(in.value, t);
+    in.context = at(in.context, t);
+    result.code = lavo_decode_step(one, in, at(output.rows(), t), state, nullptr);
+  }
+  result.answer.output = output.values();
   return result;
 }
 

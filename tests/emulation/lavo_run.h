@@ -19,6 +19,9 @@ struct LavoRun {
 };
 LavoRun run(const LavoProblem& problem, Forward* forward, Backward* backward);
 
+/// The outputs, token by token through the state.
+LavoRun decode(const LavoProblem& problem);
+
 /// The first thing that is wrong with `got`, in words; empty when all is within the rounding of the
 /// element type: outputs row by row against the size of their terms, gradients against their norm.
 std::string compare(const LavoProblem& problem, const LavoAnswer& got, const LavoAnswer& wanted,

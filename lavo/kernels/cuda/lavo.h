@@ -31,7 +31,7 @@ struct LavoShape {
   int batch = 1, heads = 1;
   int64_t length = 1;
   int width = 64;   ///< 32, 64 or 128
-  int bases = 64;   ///< 1 ... 128 rows; for kContext a multiple of 8
+  int bases = 64;   ///< rows, see why_not; for kContext a multiple of 8
   int window = 16;  ///< a power of 2 up to 64
 };
 
@@ -59,7 +59,8 @@ struct LavoGradients {
 
 constexpr int kNotBuilt = -1;  ///< returned by launchers for an instance that this build leaves out
 
-/// Why the kernels do not take this shape; null when they do.
+/// Why the kernels do not take this shape; null when they do. Float32 of width 128 needs 200 KiB of
+/// shared memory in the backward pass, which launchers refuse with an error where a GPU has less.
 const char* why_not(const LavoShape& shape);
 
 int64_t lavo_sums_floats(const LavoShape& shape);       ///< what forward leaves for backward
@@ -78,5 +79,20 @@ int lavo_forward(const LavoShape& shape, const LavoInputs& in, const Rows& outpu
 int lavo_backward(const LavoShape& shape, const LavoInputs& in, const Rows& output_gradient,
                   const float* sums, const LavoGradients& gradients, float* workspace,
                   Stream stream);
+
+/// What a stream of tokens needs of its past, zeros at its beginning: constant in its length.
+struct LavoState {
+  int64_t* counts = nullptr;  ///< (batch, heads) tokens so far
+  double* sums = nullptr;     ///< (batch, heads, 2 for kKeyValue else 1, bases) sums of B x
+  void* keys = nullptr;       ///< (batch, heads, window, width) of the current window
+  void* values = nullptr;     ///< likewise
+};
+
+/// One token of each (batch, head), `shape.length` being 1: lavo_forward's causal formula, with the
+/// state moved on. Everything that changes from token to token is in device memory, so that a
+/// captured graph can be launched again. Takes every width and window that are multiples of 8 up to
+/// 128, and any bases up to 1024. Padded tokens are not fed to it.
+int lavo_decode_step(const LavoShape& shape, const LavoInputs& in, const Rows& output,
+                     const LavoState& state, Stream stream);
 
 }  // namespace lavo::cuda

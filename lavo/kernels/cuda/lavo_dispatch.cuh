@@ -6,16 +6,25 @@
 
 namespace lavo::cuda {
 
-/// A GPU build has every instance; on the host, where kernels run only in tests, each path through
-/// the code is enough.
+template <class T>
+constexpr Element element_of() {
+  return std::is_same<T, float>::value    ? Element::kFloat32
+         : std::is_same<T, __half>::value ? Element::kFloat16
+                                          : Element::kBfloat16;
+}
+
+/// A GPU build has every instance of plan.h; on the host, where kernels run only in tests, each
+/// path through the code is enough.
 template <class C>
 constexpr bool is_built() {
+  constexpr Element kElement = element_of<typename C::T>();
 #ifdef __CUDACC__
-  return true;
+  constexpr bool kTested = true;
 #else
-  return (C::kR == C::kD || !C::kHasMemory) &&
-         (C::kD == 32 || std::is_same<typename C::T, __nv_bfloat16>::value);
+  constexpr bool kTested =
+      kElement == Element::kBfloat16 ? C::kR == C::kD || !C::kHasMemory : C::kD == 32;
 #endif
+  return kTested && padded_bases(kElement, C::kD, C::kR) == C::kR;
 }
 
 template <class C, class Function>
@@ -29,9 +38,9 @@ int call_if_built(Function&& call) {
 template <class T, Memory kMemory, int kD, class Function>
 int with_bases(const LavoShape& s, Function&& call) {
   if constexpr (kMemory == Memory::kNone) {
-    return call_if_built<Instance<T, kMemory, kD, 32>>(call);
+    return call_if_built<Instance<T, kMemory, kD, 64>>(call);
   } else {
-    switch (padded_bases(s.bases)) {
+    switch (padded_bases(s.element, s.width, s.bases)) {
       case 32:
         return call_if_built<Instance<T, kMemory, kD, 32>>(call);
       case 64:

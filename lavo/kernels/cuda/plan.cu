@@ -5,8 +5,6 @@
 
 namespace lavo::cuda {
 
-int padded_bases(int bases) { return bases <= 32 ? 32 : bases <= 64 ? 64 : 128; }
-
 int means(const LavoShape& s) { return s.memory == Memory::kKeyValue ? 2 : 1; }
 
 int chunk_tiles(const LavoShape& s) {
@@ -22,7 +20,7 @@ int chunk_count(const LavoShape& s) {
 }
 
 BackwardScratch::BackwardScratch(const LavoShape& s) {
-  const int64_t r = s.memory == Memory::kNone ? 0 : padded_bases(s.bases);
+  const int64_t r = s.memory == Memory::kNone ? 0 : padded_bases(s.element, s.width, s.bases);
   carries = chunk_tiles(s) * means(s) * r;
   suffixes = means(s) * r;
   bases = r * s.width;
@@ -37,7 +35,8 @@ const char* why_not(const LavoShape& s) {
   if (s.length >= int64_t{1} << 31) return "lengths from 2^31 on are not counted";
   if (s.batch > 65535 || s.heads > 65535) return "more than 65535 batches or heads";
   if (s.width != 32 && s.width != 64 && s.width != 128) return "widths are 32, 64 and 128";
-  if (has_memory && (s.bases < 1 || s.bases > 128)) return "bases are 1 to 128";
+  if (has_memory && (s.bases < 1 || padded_bases(s.element, s.width, s.bases) == 0))
+    return "bases are 1 to 128, and up to 64 for width 32 or for float32 of width 128";
   if (s.memory == Memory::kContext && s.bases % 8 != 0)
     return "context needs a multiple of 8 bases";
   if (s.window < 1 || s.window > 64 || (s.window & (s.window - 1)) != 0)

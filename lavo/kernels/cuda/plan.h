@@ -6,8 +6,13 @@
 
 namespace lavo::cuda {
 
-/// R of the instance that takes so many rows: 32, 64 or 128, the rest are zeros.
-int padded_bases(int bases);
+/// R of the instance that takes so many rows, the rest being zeros; 0: none does. Compiling takes a
+/// second for each instance, so those that would gain little are left out.
+constexpr int padded_bases(Element element, int width, int bases) {
+  const bool has_32 = width < 128 && element != Element::kFloat32;
+  const bool has_128 = width == 64 || (width == 128 && element != Element::kFloat32);
+  return bases <= 32 && has_32 ? 32 : bases <= 64 ? 64 : bases <= 128 && has_128 ? 128 : 0;
+}
 int means(const LavoShape& s);
 
 /// Chunks of tiles, one block each. Enough blocks to fill a large GPU a few times over, as long as
