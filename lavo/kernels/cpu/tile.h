@@ -130,7 +130,10 @@ inline void load_tile(const S* from, int64_t stride, int64_t rows, int64_t width
     const bool hidden = visible && !visible[i];
     int64_t c = 0;
     if (!hidden) {
-      for (; c < whole; c += kLanes<T>) store(to + c, load(from + c));
+      for (; c < whole; c += kLanes<T>) {
+        __builtin_prefetch(from + kTile * stride + c);  // most often the next tile
+        store(to + c, load(from + c));
+      }
       if (c < width) {
         S rest[kLanes<T>] = {};
         __builtin_memcpy(rest, from + c, static_cast<unsigned long>(width - c) * sizeof(S));
