@@ -40,7 +40,7 @@ Tensor Local::attend_fused(const Inputs& in, State* state) {
   if (relative_bias_.defined()) call.bias = to_compute(relative_bias_);
   if (!can_attend(call)) return {};
   if (!state) return lavo::attend(call);
-  if (wants_gradient(call)) return {};
+  if (!can_stream(call)) return {};
   AttendStream stream;
   return attend_piece(call, stream, static_cast<KeyValueCache&>(*state), state->position);
 }

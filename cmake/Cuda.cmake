@@ -7,5 +7,6 @@ endif()
 set(LAVO_CUDA_ARCHITECTURES ${architectures}
     CACHE STRING "GPU architectures of our kernels, as CUDA_ARCHITECTURES names them")
 set(CMAKE_CUDA_ARCHITECTURES ${LAVO_CUDA_ARCHITECTURES})
+set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # the same one as LibTorch's
 enable_language(CUDA)
 add_subdirectory(lavo/kernels/cuda)

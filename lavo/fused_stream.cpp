@@ -5,13 +5,14 @@
 
 namespace lavo {
 
-bool wants_gradient(const AttendInputs& in) {
-  if (!torch::GradMode::is_enabled()) return false;
+bool can_stream(const AttendInputs& in) {
+  if (!in.query.device().is_cpu()) return false;
+  if (!torch::GradMode::is_enabled()) return true;
   for (const Tensor& x : {in.query, in.key, in.value, in.weights, in.key_bases, in.value_bases,
                           in.projected, in.bias}) {
-    if (x.defined() && x.requires_grad()) return true;
+    if (x.defined() && x.requires_grad()) return false;
   }
-  return false;
+  return true;
 }
 
 Tensor attend_piece(AttendInputs piece, AttendStream& stream, KeyValueCache& window,

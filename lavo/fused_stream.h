@@ -7,8 +7,9 @@
 
 namespace lavo {
 
-/// Whether anything that the operator is differentiable in wants a gradient.
-bool wants_gradient(const AttendInputs& in);
+/// Whether a piece can go through the operator: on the CPU, and with nothing that wants a gradient,
+/// for the kernel's means have no history.
+bool can_stream(const AttendInputs& in);
 
 /// The next piece of a stream at `position`: its keys join those of the window, which keeps what
 /// later pieces see. Without gradients.

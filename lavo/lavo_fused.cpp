@@ -64,9 +64,9 @@ Tensor Lavo::attend_fused(const Inputs& in, State* state) {
     call.look_back = options_.look_back;
     if (relative_bias_.defined()) call.bias = to_compute(relative_bias_);
   }
-  if (!can_attend(call) || (has_global(in) && !add_memory(in, call))) return {};
+  if ((has_global(in) && !add_memory(in, call)) || !can_attend(call)) return {};
   if (!state) return lavo::attend(call);
-  if (wants_gradient(call)) return {};  // the kernel's means have no history
+  if (!can_stream(call)) return {};
   auto& carried = static_cast<LavoState&>(*state);
   AttendStream stream;
   carry(carried, call, stream);

@@ -52,6 +52,9 @@ at::Tensor attend(const AttendInputs& in) {
 }
 
 bool can_attend(const AttendInputs& in) {
+#ifdef LAVO_CUDA
+  if (in.query.is_cuda()) return can_attend_cuda(in);
+#endif
   return in.query.device().is_cpu() &&
          std::min(in.key.size(2), (in.look_back + 2) * in.window) <= kWidestWindow;
 }
@@ -68,6 +71,9 @@ TORCH_LIBRARY_FRAGMENT(lavo, m) {
 TORCH_LIBRARY_IMPL(lavo, CPU, m) { m.impl("attend", TORCH_FN(AttendOp::forward<attend_cpu>)); }
 TORCH_LIBRARY_IMPL(lavo, Meta, m) { m.impl("attend", TORCH_FN(AttendOp::forward<attend_meta>)); }
 TORCH_LIBRARY_IMPL(lavo, AutocastCPU, m) {
+  m.impl("attend", TORCH_FN(AttendOp::forward<attend_autocast>));
+}
+TORCH_LIBRARY_IMPL(lavo, AutocastCUDA, m) {
   m.impl("attend", TORCH_FN(AttendOp::forward<attend_autocast>));
 }
 

@@ -15,6 +15,11 @@ AttendInputs checked(AttendInputs in, int64_t past = 0);
 cpu::LavoCall cpu_call(const AttendInputs& in);
 cpu::Tokens cpu_tokens(const at::Tensor& x_BHTD);
 
+#ifdef LAVO_CUDA
+/// Whether the CUDA kernels take it.
+bool can_attend_cuda(const AttendInputs& in);
+#endif
+
 /// As kernels read tokens: the numbers of each side by side.
 at::Tensor with_dense_rows(const at::Tensor& x_BHTD);
 

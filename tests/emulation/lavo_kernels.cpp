@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT
-// LAVO's kernels against float64, every instance's code path, in several thread orders. The same
-// program runs on a GPU when it is built with LAVO_TEST_ON_GPU; without one it says so and exits
-// with 77.
-#include <cstdio>
-
+// LAVO's kernels: every instance's path through the code.
+#include "tests/emulation/kernel_tests.h"
 #include "tests/emulation/lavo_run.h"
-#ifdef LAVO_TEST_ON_GPU
-#include <cuda_runtime_api.h>
-#else
-#include "tests/emulation/emulation.h"
-#endif
 
 namespace lavo::cuda::test {
 namespace {
@@ -17,31 +9,22 @@ namespace {
 using enum Memory;
 using enum Element;
 
-void set_order([[maybe_unused]] unsigned order) {
-#ifndef LAVO_TEST_ON_GPU
-  emulation::set_thread_order(order);
-#endif
-}
-
-bool report(const LavoProblem& problem, const char* what, unsigned order, const LavoRun& got,
-            bool gradients) {
-  const std::string wrong = got.code == 0 ? compare(problem, got.answer, solve(problem), gradients)
-                                          : "launch failed: " + std::to_string(got.code);
-  std::printf("%-60s %s, order %u: %s\n", problem.name().c_str(), what, order,
-              wrong.empty() ? "ok" : wrong.c_str());
-  return wrong.empty();
+std::string verdict(const LavoProblem& problem, const LavoRun& got, bool gradients) {
+  if (got.code != 0) return "launch failed: " + std::to_string(got.code);
+  return compare(problem, got.answer, solve(problem), gradients);
 }
 
 bool check(LavoProblem problem, unsigned order) {
   problem.fill(order + 5);
   set_order(order);
-  return report(problem, "both passes", order, run(problem, lavo_forward, lavo_backward), true);
+  const LavoRun got = run(problem, lavo_forward, lavo_backward);
+  return report(problem.name(), "both passes", order, verdict(problem, got, true));
 }
 
 bool check_decode(LavoProblem problem, unsigned order) {
   problem.fill(order + 5);
   set_order(order);
-  return report(problem, "decode", order, decode(problem), false);
+  return report(problem.name(), "decode", order, verdict(problem, decode(problem), false));
 }
 
 LavoShape shape(Element element, Memory memory, int64_t length, int width, int bases, int window) {
@@ -51,7 +34,9 @@ LavoShape shape(Element element, Memory memory, int64_t length, int width, int b
   return s;
 }
 
-int run_all() {
+}  // namespace
+
+bool test_lavo() {
   bool good = true;
   for (const unsigned order : {0u, 1u, 7u})
     good &= check({shape(kBfloat16, kShared, 300, 64, 64, 16)}, order);
@@ -82,20 +67,7 @@ int run_all() {
   }
   for (const int64_t length : {1, 2, 7, 63, 64})
     good &= check({shape(kBfloat16, kShared, length, 32, 32, 4)}, 1);
-  return good ? 0 : 1;
+  return good;
 }
 
-}  // namespace
 }  // namespace lavo::cuda::test
-
-int main() {
-#ifdef LAVO_TEST_ON_GPU
-  int devices = 0;
-  const cudaError_t error = cudaGetDeviceCount(&devices);
-  if (error != cudaSuccess || devices == 0) {
-    std::printf("skipped: no CUDA device (%s)\n", cudaGetErrorString(error));
-    return 77;
-  }
-#endif
-  return lavo::cuda::test::run_all();
-}

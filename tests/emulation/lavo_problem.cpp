@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "tests/emulation/lavo_problem.h"
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cmath>
 #include <random>
 
 namespace lavo::cuda::test {
-
-double rounded(double x, Element element) {
-  const auto f = static_cast<float>(x);
-  if (element == Element::kBfloat16) return __bfloat162float(__float2bfloat16(f));
-  if (element == Element::kFloat16) return __half2float(__float2half(f));
-  return f;
-}
-
-double unit_roundoff(Element element) {
-  return element == Element::kBfloat16 ? 0x1p-8 : element == Element::kFloat16 ? 0x1p-11 : 0x1p-24;
-}
 
 void LavoProblem::fill(unsigned seed) {
   std::mt19937 random(seed);

@@ -6,11 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "lavo/kernels/cuda/lavo.h"
+#include "tests/emulation/kernel_tensor.h"
 
 namespace lavo::cuda::test {
-
-using Vector = std::vector<double>;
 
 /// Tensors as (batch, heads, length, width) whatever the layout on the device; values are such that
 /// the shape's element type holds them exactly.
@@ -37,10 +35,5 @@ struct LavoAnswer {
 };
 
 LavoAnswer solve(const LavoProblem& problem);
-
-/// As the element type rounds it.
-double rounded(double x, Element element);
-/// Half a unit in the last place of 1.
-double unit_roundoff(Element element);
 
 }  // namespace lavo::cuda::test

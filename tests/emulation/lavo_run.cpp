@@ -1,84 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "tests/emulation/lavo_run.h"
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cmath>
 #include <cstdio>
 
-#include "tests/emulation/device_memory.h"
+#include "tests/emulation/kernel_tensor.h"
 
 namespace lavo::cuda::test {
 namespace {
 
-using Bytes = std::vector<unsigned char>;
-
-std::size_t size_of(Element element) { return element == Element::kFloat32 ? 4 : 2; }
-
-void put(unsigned char* to, double x, Element element) {
-  const auto f = static_cast<float>(x);
-  const __nv_bfloat16 bf16 = __float2bfloat16(f);
-  const __half fp16 = __float2half(f);
-  const void* from = element == Element::kBfloat16  ? static_cast<const void*>(&bf16)
-                     : element == Element::kFloat16 ? static_cast<const void*>(&fp16)
-                                                    : static_cast<const void*>(&f);
-  std::memcpy(to, from, size_of(element));
+Tensor tensor(const LavoProblem& p, int heads, int width, const Vector* values) {
+  const LavoShape& s = p.shape;
+  return Tensor(s.element, s.batch, heads, s.length, width, p.heads_inside, values);
 }
-
-double get(const unsigned char* from, Element element) {
-  if (element == Element::kFloat32) {
-    float f;
-    std::memcpy(&f, from, sizeof(f));
-    return f;
-  }
-  unsigned short bits;
-  std::memcpy(&bits, from, sizeof(bits));
-  return element == Element::kBfloat16 ? __bfloat162float(__ushort_as_bfloat16(bits))
-                                       : __half2float(__ushort_as_half(bits));
-}
-
-/// A tensor (batch, heads, length, width) of the element type in one of the two layouts.
-class Tensor {
- public:
-  Tensor(const LavoProblem& p, int heads, int width, const Vector* values)
-      : p_(p), heads_(heads), width_(width), memory_(bytes(values)) {}
-
-  Rows rows() {
-    const int64_t n = p_.shape.length;
-    if (p_.heads_inside) return {memory_.data(), n * heads_ * width_, width_, heads_ * width_};
-    return {memory_.data(), heads_ * n * width_, n * width_, width_};
-  }
-  Vector values() const {
-    const Bytes bytes = memory_.host();
-    Vector values(bytes.size() / size_of(p_.shape.element));
-    for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] = get(&bytes[place(i) * size_of(p_.shape.element)], p_.shape.element);
-    return values;
-  }
-
- private:
-  /// Where the element is that stands at i in (batch, heads, length, width).
-  std::size_t place(std::size_t i) const {
-    if (!p_.heads_inside) return i;
-    const std::size_t n = static_cast<std::size_t>(p_.shape.length), d = width_, heads = heads_;
-    const std::size_t c = i % d, t = i / d % n, h = i / (d * n) % heads, b = i / (d * n * heads);
-    return ((b * n + t) * heads + h) * d + c;
-  }
-  Bytes bytes(const Vector* values) const {
-    const std::size_t size = size_of(p_.shape.element);
-    const std::size_t count =
-        static_cast<std::size_t>(p_.shape.batch) * heads_ * p_.shape.length * width_;
-    Bytes bytes(count * size);
-    for (std::size_t i = 0; i < count; ++i)
-      put(&bytes[place(i) * size], values == nullptr ? NAN : (*values)[i], p_.shape.element);
-    return bytes;
-  }
-
-  const LavoProblem& p_;
-  int heads_, width_;
-  DeviceVector<unsigned char> memory_;
-};
 
 /// A plain array of T.
 template <class T, class From>
@@ -100,13 +34,6 @@ std::vector<int32_t> counts(const LavoProblem& p) {
   return counts;
 }
 
-Bytes packed(const Vector& values, Element element) {
-  Bytes bytes(values.size() * size_of(element));
-  for (std::size_t i = 0; i < values.size(); ++i)
-    put(&bytes[i * size_of(element)], values[i], element);
-  return bytes;
-}
-
 /// Norm of the difference over the norm of `wanted`, NaN where anything is NaN.
 double relative_error(const Vector& got, const Vector& wanted) {
   double error = 0, norm = 0;
@@ -120,10 +47,10 @@ double relative_error(const Vector& got, const Vector& wanted) {
 /// Everything that goes into the kernels, where they can read it.
 struct DeviceInputs {
   explicit DeviceInputs(const LavoProblem& p)
-      : q(p, p.shape.heads, p.shape.width, &p.q),
-        k(p, p.shape.heads, p.shape.width, &p.k),
-        v(p, p.shape.heads, p.shape.width, &p.v),
-        y(p, 1, p.shape.bases, &p.y),
+      : q(tensor(p, p.shape.heads, p.shape.width, &p.q)),
+        k(tensor(p, p.shape.heads, p.shape.width, &p.k)),
+        v(tensor(p, p.shape.heads, p.shape.width, &p.v)),
+        y(tensor(p, 1, p.shape.bases, &p.y)),
         key_bases(packed(p.key_bases, p.shape.element)),
         value_bases(packed(p.value_bases, p.shape.element)),
         bias(as<float>(p.bias)),
@@ -151,7 +78,7 @@ LavoRun run(const LavoProblem& p, Forward* forward, Backward* backward) {
   const LavoShape& s = p.shape;
   DeviceInputs inputs(p);
   const LavoInputs& in = inputs.in;
-  Tensor output(p, s.heads, s.width, nullptr);
+  Tensor output = tensor(p, s.heads, s.width, nullptr);
   DeviceVector<float> sums(nans(lavo_sums_floats(s)));
 
   LavoRun result;
@@ -160,9 +87,10 @@ LavoRun run(const LavoProblem& p, Forward* forward, Backward* backward) {
   result.answer.output = output.values();
   if (backward == nullptr) return result;
 
-  Tensor g(p, s.heads, s.width, &p.output_gradient), dq(p, s.heads, s.width, nullptr);
-  Tensor dk(p, s.heads, s.width, nullptr), dv(p, s.heads, s.width, nullptr);
-  Tensor dy(p, s.heads, s.bases, nullptr);
+  Tensor g = tensor(p, s.heads, s.width, &p.output_gradient),
+         dq = tensor(p, s.heads, s.width, nullptr);
+  Tensor dk = tensor(p, s.heads, s.width, nullptr), dv = tensor(p, s.heads, s.width, nullptr);
+  Tensor dy = tensor(p, s.heads, s.bases, nullptr);
   const int64_t bases = static_cast<int64_t>(s.heads) * s.bases * s.width;
   DeviceVector<float> dkb(nans(bases)), dvb(nans(bases)), dbias(nans(s.heads * (2 * s.window - 1)));
   DeviceVector<float> dweights(nans(2 * s.heads)), workspace(nans(lavo_workspace_floats(s)));
@@ -171,7 +99,8 @@ LavoRun run(const LavoProblem& p, Forward* forward, Backward* backward) {
   gradients.context = dy.rows();
   gradients.key_bases = dkb.data(), gradients.value_bases = dvb.data();
   gradients.bias = dbias.data(), gradients.weights = dweights.data();
-  result.code = backward(s, in, g.rows(), sums.data(), gradients, workspace.data(), nullptr);
+  result.code = backward(s, in, g.rows(), p.padded ? nullptr : sums.data(), gradients,
+                         workspace.data(), nullptr);
   LavoAnswer& a = result.answer;
   a.q = dq.values(), a.k = dk.values(), a.v = dv.values(), a.y = dy.values();
   a.key_bases = as<double>(dkb.host()), a.value_bases = as<double>(dvb.host());
@@ -183,7 +112,7 @@ LavoRun decode(const LavoProblem& p) {
   LavoShape one = p.shape;
   one.length = 1;
   DeviceInputs inputs(p);
-  Tensor output(p, one.heads, one.width, nullptr);
+  Tensor output = tensor(p, one.heads, one.width, nullptr);
   const std::size_t heads = static_cast<std::size_t>(one.batch) * one.heads;
   const std::size_t cache = heads * one.window * one.width * size_of(one.element);
   DeviceVector<int64_t> counts(std::vector<int64_t>(heads, 0));

@@ -63,7 +63,7 @@ constexpr int kNotBuilt = -1;  ///< returned by launchers for an instance that t
 /// shared memory in the backward pass, which launchers refuse with an error where a GPU has less.
 const char* why_not(const LavoShape& shape);
 
-int64_t lavo_sums_floats(const LavoShape& shape);       ///< what forward leaves for backward
+int64_t lavo_sums_floats(const LavoShape& shape);       ///< scratch of forward, of use to backward
 int64_t lavo_workspace_floats(const LavoShape& shape);  ///< scratch of backward
 
 /// o_t = weights_0 B_V^T (p_t (.) h^V_t) + weights_1 sum_j softmax_j(s q_t.k_j + P[t-j+W-1]) v_j,

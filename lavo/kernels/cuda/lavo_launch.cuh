@@ -56,24 +56,27 @@ int launch_backward(const LavoShape& s, const LavoInputs& in, const Rows& output
                     const float* sums, const LavoGradients& to, float* workspace, Stream stream) {
   const BackwardScratch scratch(s);
   const int64_t blocks = static_cast<int64_t>(s.batch) * s.heads * chunk_count(s);
-  BackwardArguments a{arguments_of(s, in, sums),
-                      output_gradient,
-                      to,
-                      workspace,
-                      workspace + blocks * scratch.carries,
-                      nullptr,
-                      scratch};
-  a.partials = a.suffixes + blocks * scratch.suffixes;
-  const std::size_t bytes = storage_bytes<C, true>(s.window);
+  float* suffixes = workspace + blocks * scratch.carries;
+  float* partials = suffixes + blocks * scratch.suffixes;
   int failed = 0;
-  if constexpr (C::kHasMemory)
-    failed = launch(lavo_suffixes_kernel<C>, grid_of(s), C::kThreads, bytes, stream, a);
+  if (sums == nullptr) {
+    float* own_sums = partials + blocks * scratch.partials;
+    failed = launch_chunk_sums<C>(s, in, own_sums, stream);
+    sums = own_sums;
+  }
+  const BackwardArguments a{
+      arguments_of(s, in, sums), output_gradient, to, workspace, suffixes, partials, scratch};
+  const std::size_t bytes = storage_bytes<C, true>(s.window);
+  if constexpr (C::kHasMemory) {
+    if (failed == 0)
+      failed = launch(lavo_suffixes_kernel<C>, grid_of(s), C::kThreads, bytes, stream, a);
+  }
   if (failed == 0)
     failed = launch(lavo_backward_kernel<C>, grid_of(s), C::kThreads, bytes, stream, a);
 
   const auto reduce = [&](int64_t offset, int count, float* result) {
     if (failed == 0)
-      failed = launch_reduce(s, a.partials + offset, scratch.partials, count, result, stream);
+      failed = launch_reduce(s, partials + offset, scratch.partials, count, result, stream);
   };
   const int rows = s.bases * s.width;
   if (C::kHasMemory) reduce(0, rows, to.key_bases);

@@ -54,7 +54,7 @@ int64_t lavo_sums_floats(const LavoShape& s) {
 int64_t lavo_workspace_floats(const LavoShape& s) {
   const BackwardScratch one(s);
   const int64_t blocks = static_cast<int64_t>(s.batch) * s.heads * chunk_count(s);
-  return blocks * (one.carries + one.suffixes + one.partials);
+  return blocks * (one.carries + one.suffixes + one.partials) + lavo_sums_floats(s);
 }
 
 }  // namespace lavo::cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// LAVO's kernels with bugs planted into them. Built with ThreadSanitizer: nothing is reported as
+// The kernels with bugs planted into them. Built with ThreadSanitizer: nothing is reported as
 // they are, and every barrier, __syncwarp and wait for copies is needed: each one that is left out,
 // in turn, must give a report or a wrong result. Built with AddressSanitizer: the same for 16 bytes
 // of shared memory.
@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 
 #include "lavo/kernels/cuda/lavo_launch.cuh"
+#include "tests/emulation/causal_sum_run.h"
 #include "tests/emulation/lavo_run.h"
 
 // Called by ThreadSanitizer at its first report, which says enough. Naming the lines takes it
@@ -24,31 +26,48 @@ namespace {
 
 using emulation::Fault;
 
+/// Kernels to run; both say what is wrong, in words. `first` makes the first launches of `all`.
 struct Case {
-  LavoProblem problem;
-  Forward* forward;
-  Backward* backward;
-  LavoAnswer wanted{};
+  std::string name;
+  std::function<std::string()> first, all;
 };
 
 template <class C>
-Case make_case(int64_t length, int bases, int window) {
-  Case c{{}, launch_forward<C>, launch_backward<C>};
-  c.problem.shape = {.element = Element::kBfloat16,
-                     .memory = C::kMemory,
-                     .length = length,
-                     .width = C::kD,
-                     .bases = bases,
-                     .window = window};
-  c.problem.fill(3);
-  c.wanted = solve(c.problem);
-  return c;
+Case lavo_case(int64_t length, int bases, int window) {
+  LavoProblem p;
+  p.shape = {.element = Element::kBfloat16,
+             .memory = C::kMemory,
+             .length = length,
+             .width = C::kD,
+             .bases = bases,
+             .window = window};
+  p.fill(3);
+  const auto passes = [p, wanted = solve(p)](Backward* backward) {
+    const LavoRun got = run(p, launch_forward<C>, backward);
+    return compare(p, got.answer, wanted, backward != nullptr);
+  };
+  return {p.name(), [=] { return passes(nullptr); }, [=] { return passes(launch_backward<C>); }};
+}
+
+Case decode_case() {
+  LavoProblem p;
+  p.shape = {.memory = Memory::kKeyValue, .length = 3, .width = 32, .bases = 32, .window = 2};
+  p.fill(4);
+  const auto step = [p, wanted = solve(p)] { return compare(p, decode(p).answer, wanted, false); };
+  return {"decode", step, step};
+}
+
+Case causal_sum_case() {
+  const CausalSumShape s{.length = 200, .features = 32, .width = 32};
+  const auto sum = [s] { return run_causal_sum(s, false, 5); };
+  return {name_of(s), sum, sum};
 }
 
 /// Runs the kernels with a planted bug in a process of its own, forked before any kernel has run:
 /// forked fibers confuse ThreadSanitizer. Returns whether the bug shows; `met` is what was there to
 /// plant.
-bool shows(const Case& c, const Fault& fault, bool backward, std::vector<emulation::Met>* met) {
+bool shows(const std::function<std::string()>& run, const Fault& fault,
+           std::vector<emulation::Met>* met) {
   int pipes[2];
   if (pipe(pipes) != 0) return false;
   std::fflush(stdout);
@@ -56,8 +75,7 @@ bool shows(const Case& c, const Fault& fault, bool backward, std::vector<emulati
   if (child == 0) {
     if (fault.kind != Fault::kNone && std::freopen("/dev/null", "w", stderr) == nullptr) _exit(0);
     emulation::plant(fault);
-    const LavoRun got = run(c.problem, c.forward, backward ? c.backward : nullptr);
-    const std::string wrong = compare(c.problem, got.answer, c.wanted, backward);
+    const std::string wrong = run();
     if (fault.kind == Fault::kNone) std::fputs(wrong.c_str(), stderr);
     for (const emulation::Met& launch : emulation::met())
       if (write(pipes[1], &launch, sizeof(launch)) != sizeof(launch)) _exit(3);
@@ -93,10 +111,9 @@ const Kind kinds[] = {
 
 /// Plants every bug there is; how many were not seen.
 int plant_all(const Case& c) {
-  const std::string name = c.problem.name();
-  std::vector<emulation::Met> forward, met;
-  if (shows(c, {}, false, &forward) || shows(c, {}, true, &met)) {
-    std::printf("%s: wrong or reported without a planted bug\n", name.c_str());
+  std::vector<emulation::Met> first, met;
+  if (shows(c.first, {}, &first) || shows(c.all, {}, &met)) {
+    std::printf("%s: wrong or reported without a planted bug\n", c.name.c_str());
     return 1;
   }
   int unseen = 0;
@@ -105,12 +122,12 @@ int plant_all(const Case& c) {
     const int before = unseen;
     for (int launch = 0; launch < static_cast<int>(met.size()); ++launch)
       for (int i = 0; i < kind.places(met[launch]); ++i, ++all) {
-        const bool backward = launch >= static_cast<int>(forward.size());
-        if (shows(c, {kind.kind, launch, i}, backward, nullptr)) continue;
+        const bool early = launch < static_cast<int>(first.size());
+        if (shows(early ? c.first : c.all, {kind.kind, launch, i}, nullptr)) continue;
         ++unseen;
         std::printf("  not seen: launch %d without %s %d\n", launch, kind.name, i);
       }
-    std::printf("%s, each %s left out: %d of %d seen\n", name.c_str(), kind.name,
+    std::printf("%s, each %s left out: %d of %d seen\n", c.name.c_str(), kind.name,
                 all - (unseen - before), all);
   }
   return unseen;
@@ -122,10 +139,11 @@ int plant_all(const Case& c) {
 int main() {
   using namespace lavo::cuda;
   using namespace lavo::cuda::test;
-  using Small = Instance<__nv_bfloat16, Memory::kShared, 32, 32>;
+  int unseen = plant_all(lavo_case<Instance<__nv_bfloat16, Memory::kShared, 32, 32>>(66, 32, 16));
+  unseen += plant_all(decode_case());
+  unseen += plant_all(causal_sum_case());
   using TwoSides = Instance<__nv_bfloat16, Memory::kKeyValue, 32, 64>;
-  const int unseen = plant_all(make_case<Small>(66, 32, 16));
-  const bool wrong = shows(make_case<TwoSides>(130, 64, 32), {}, true, nullptr);
+  const bool wrong = shows(lavo_case<TwoSides>(130, 64, 32).all, {}, nullptr);
   std::printf("two warps a row, without planted bugs: %s\n", wrong ? "wrong" : "ok");
   return unseen > 0 || wrong;
 }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The core of the causal linear attentions on the GPU: raw pointers, sizes and a stream.
+#pragma once
+
+#include "lavo/kernels/cuda/lavo.h"
+
+namespace lavo::cuda {
+
+struct CausalSumShape {
+  Element element = Element::kBfloat16;  ///< kBfloat16 or kFloat32; sums leave the range of float16
+  int batch = 1, heads = 1;
+  int64_t length = 1;
+  int features = 64;  ///< M: a multiple of 8 up to 128; sums over more features are sums of calls
+  int width = 64;     ///< E: a multiple of 8 up to 128
+  bool reverse = false;
+};
+
+/// Why the kernels do not take this shape; null when they do.
+const char* why_not(const CausalSumShape& shape);
+
+/// Floats of scratch.
+int64_t causal_sum_floats(const CausalSumShape& shape);
+
+/// out_t = sum_{j<=t} (q_t . k_j) v_j, or over j >= t in reverse: q, k (batch, heads, length, M), v
+/// and out (batch, heads, length, E). O(n (64 (M + E) + M E)) time in matrix products; sums are in
+/// float32. Three launches: sums of k v^T over chunks, their prefixes, all the rest.
+///
+/// The gradients are such sums too: dq = sums of (dout, v, k), dk = reverse sums of (v, dout, q),
+/// dv = reverse sums of (k, q, dout).
+int causal_sum(const CausalSumShape& shape, const Rows& query, const Rows& key, const Rows& value,
+               const Rows& output, float* scratch, Stream stream);
+
+}  // namespace lavo::cuda

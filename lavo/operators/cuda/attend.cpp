@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// lavo::attend on the GPU: what the kernels do not take is an error here, and is composed by
+// mechanisms, which ask can_attend first.
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <torch/library.h>
+
+#include "lavo/kernels/cuda/lavo.h"
+#include "lavo/operators/attend_schema.h"
+
+namespace lavo {
+namespace {
+
+cuda::Memory memory_of(const std::string& memory) {
+  return memory == "none"        ? cuda::Memory::kNone
+         : memory == "shared"    ? cuda::Memory::kShared
+         : memory == "key_value" ? cuda::Memory::kKeyValue
+                                 : cuda::Memory::kContext;
+}
+
+cuda::LavoShape shape_of(const AttendInputs& in) {
+  cuda::LavoShape s;
+  s.element = in.query.scalar_type() == at::kFloat  ? cuda::Element::kFloat32
+              : in.query.scalar_type() == at::kHalf ? cuda::Element::kFloat16
+                                                    : cuda::Element::kBfloat16;
+  s.memory = memory_of(in.memory);
+  s.causal = in.causal;
+  s.window_part = in.window > 0;
+  s.batch = static_cast<int>(in.query.size(0));
+  s.heads = static_cast<int>(in.query.size(1));
+  s.length = in.query.size(2);
+  s.width = static_cast<int>(in.query.size(3));
+  s.bases = in.key_bases.defined() ? static_cast<int>(in.key_bases.size(1)) : 1;
+  s.window = in.window > 0 ? static_cast<int>(std::min<int64_t>(in.window, 1 << 20)) : 1;
+  return s;
+}
+
+/// Why the kernels do not take it; null when they do. in.query is on a GPU.
+const char* refusal(const AttendInputs& in) {
+  if (in.query.scalar_type() == at::kDouble) return "float64 is composed";
+  if (in.decay.defined()) return "means that decay are composed";
+  if (in.look_back > 0) return "windows that look back are composed";
+  if (in.cross || in.query.size(2) != in.key.size(2)) return "cross attention is composed";
+  if (in.value.size(3) != in.query.size(3)) return "the value width must be that of the query";
+  if (in.memory == "none" && in.window == 0) return "neither a memory nor a window is asked for";
+  return cuda::why_not(shape_of(in));
+}
+
+/// As kernels read it: the numbers of a token side by side, tokens at multiples of 16 bytes.
+at::Tensor with_aligned_rows(const at::Tensor& x) {
+  const int64_t vector = 16 / x.element_size();
+  bool aligned = x.stride(3) == 1 && reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0;
+  for (int i = 0; i < 3; ++i) aligned = aligned && (x.size(i) == 1 || x.stride(i) % vector == 0);
+  return aligned ? x : x.clone(at::MemoryFormat::Contiguous);
+}
+
+cuda::Rows rows_of(const at::Tensor& x) {
+  if (!x.defined()) return {};
+  return {x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)};
+}
+
+float* floats(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
+
+at::Tensor scratch(const at::Tensor& like, int64_t count) {
+  return at::empty({std::max<int64_t>(count, 1)}, like.options().dtype(at::kFloat));
+}
+
+/// Inputs as the kernels want them, and pointers to them.
+struct Prepared {
+  explicit Prepared(const AttendInputs& given) : in(checked(given)), shape(shape_of(in)) {
+    const char* const why = refusal(in);
+    TORCH_CHECK(why == nullptr, "lavo::attend on CUDA: ", why);
+    const at::ScalarType type = in.query.scalar_type();
+    for (at::Tensor* x : {&in.query, &in.key, &in.value}) *x = with_aligned_rows(*x);
+    weights = in.weights.t().contiguous();
+    call.query = rows_of(in.query), call.key = rows_of(in.key), call.value = rows_of(in.value);
+    call.weights = floats(weights);
+    if (in.window > 0) call.bias = floats(in.bias);
+    if (in.key_mask.defined()) {
+      counts = in.key_mask.cumsum(1, at::kInt);
+      call.real_counts = counts.const_data_ptr<int32_t>();
+    }
+    if (shape.memory == cuda::Memory::kNone) return;
+    key_bases = in.key_bases.to(type);
+    call.key_bases = key_bases.const_data_ptr();
+    call.bases_head = key_bases.size(0) == 1 ? 0 : key_bases.size(1) * key_bases.size(2);
+    if (shape.memory != cuda::Memory::kContext) {
+      TORCH_CHECK(in.key_bases.const_data_ptr() == in.value_bases.const_data_ptr(),
+                  "lavo::attend on CUDA: key_bases and value_bases differ only with memory "
+                  "'projected'");
+      return;
+    }
+    value_bases = in.value_bases.to(type);
+    projected = with_aligned_rows(in.projected.to(type).unsqueeze(1));
+    call.value_bases = value_bases.const_data_ptr();
+    call.context = rows_of(projected);
+  }
+
+  AttendInputs in;
+  cuda::LavoShape shape;
+  cuda::LavoInputs call;
+  at::Tensor weights, counts, key_bases, value_bases, projected;
+};
+
+at::Tensor attend_cuda(const AttendInputs& given) {
+  const c10::cuda::CUDAGuard guard(given.query.device());
+  const Prepared p(given);
+  const at::Tensor output = at::empty_like(p.in.query);
+  const at::Tensor sums = scratch(output, cuda::lavo_sums_floats(p.shape));
+  C10_CUDA_CHECK(static_cast<cudaError_t>(
+      cuda::lavo_forward(p.shape, p.call, rows_of(output), floats(sums),
+                         c10::cuda::getCurrentCUDAStream(given.query.get_device()))));
+  return output;
+}
+
+/// (H,...) per head; (1,...) where the heads share the bases.
+at::Tensor of_heads(const at::Tensor& x, int64_t heads) {
+  return heads == 1 && x.size(0) != 1 ? x.sum(0, /*keepdim=*/true) : x;
+}
+
+AttendGradients backward_cuda(const at::Tensor& grad_output, const AttendInputs& given,
+                              bool wants_bases) {
+  const c10::cuda::CUDAGuard guard(given.query.device());
+  const Prepared p(given);
+  const cuda::LavoShape& s = p.shape;
+  const auto options = p.in.query.options().dtype(at::kFloat);
+  const at::Tensor upstream = with_aligned_rows(grad_output);
+  AttendGradients g{at::empty_like(p.in.query), at::empty_like(p.in.key),
+                    at::empty_like(p.in.value), at::empty({s.heads, 2}, options)};
+  cuda::LavoGradients to;
+  to.query = rows_of(g.query), to.key = rows_of(g.key), to.value = rows_of(g.value);
+  to.weights = floats(g.weights);
+  const bool context = s.memory == cuda::Memory::kContext;
+  if (wants_bases && s.memory != cuda::Memory::kNone) {
+    g.key_bases = at::empty({s.heads, s.bases, s.width}, options);
+    g.value_bases = context ? at::empty_like(g.key_bases) : at::zeros_like(p.in.value_bases);
+    to.key_bases = floats(g.key_bases);
+    if (context) to.value_bases = floats(g.value_bases);
+  }
+  if (p.in.bias.defined() && p.in.window > 0) {
+    g.bias = at::empty({s.heads, 2 * s.window - 1}, options);
+    to.bias = floats(g.bias);
+  }
+  at::Tensor projected;
+  if (context) {
+    projected = at::empty({s.batch, s.heads, s.length, s.bases}, p.in.query.options());
+    to.context = rows_of(projected);
+  }
+  const at::Tensor workspace = scratch(g.weights, cuda::lavo_workspace_floats(s));
+  C10_CUDA_CHECK(static_cast<cudaError_t>(
+      cuda::lavo_backward(s, p.call, rows_of(upstream), nullptr, to, floats(workspace),
+                          c10::cuda::getCurrentCUDAStream(given.query.get_device()))));
+  g.weights = g.weights.t().contiguous();
+  if (context) g.projected = projected.sum(1, /*keepdim=*/false, at::kFloat);
+  if (g.key_bases.defined()) {
+    g.key_bases = of_heads(g.key_bases, p.in.key_bases.size(0));
+    g.value_bases = of_heads(g.value_bases, p.in.value_bases.size(0));
+  }
+  return g;
+}
+
+}  // namespace
+
+bool can_attend_cuda(const AttendInputs& in) { return refusal(in) == nullptr; }
+
+TORCH_LIBRARY_IMPL(lavo, CUDA, m) {
+  m.impl("attend", TORCH_FN(AttendOp::forward<attend_cuda>));
+  m.impl("attend_backward", TORCH_FN(AttendOp::backward<backward_cuda>));
+}
+
+}  // namespace lavo

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "tests/emulation/causal_sum_run.h"
+#include "tests/emulation/kernel_tests.h"
+
+namespace lavo::cuda::test {
+namespace {
+
+bool check(const CausalSumShape& s, bool heads_inside, unsigned order) {
+  set_order(order);
+  return report(name_of(s), "forward", order, run_causal_sum(s, heads_inside, order + 11));
+}
+
+}  // namespace
+
+bool test_causal_sum() {
+  bool good = true;
+  for (const Element element : {Element::kBfloat16, Element::kFloat32})
+    for (const bool reverse : {false, true}) {
+      CausalSumShape s{.element = element,
+                       .batch = 1,
+                       .heads = 2,
+                       .length = 200,
+                       .features = 64,
+                       .width = 64,
+                       .reverse = reverse};
+      good &= check(s, reverse, 7);
+      s.heads = 1, s.length = 130, s.features = 40, s.width = 72;
+      good &= check(s, !reverse, 1);
+      for (const int64_t length : {1, 63, 65}) {
+        s.length = length, s.features = 8, s.width = 16;
+        good &= check(s, false, 0);
+      }
+    }
+  return good;
+}
+
+}  // namespace lavo::cuda::test

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// The causal sums against a double loop over queries and keys.
+#include "tests/emulation/causal_sum_run.h"
+
+#include <cmath>
+#include <random>
+
+#include "tests/emulation/kernel_tensor.h"
+
+namespace lavo::cuda::test {
+namespace {
+
+Vector random_values(std::mt19937& random, int64_t count, double mean, Element element) {
+  std::normal_distribution<double> normal(mean, 1);
+  Vector values(static_cast<std::size_t>(count));
+  for (double& value : values) value = rounded(normal(random), element);
+  return values;
+}
+
+/// The first output that is wrong, in words.
+std::string compare(const CausalSumShape& s, const Vector& q, const Vector& k, const Vector& v,
+                    const Vector& got) {
+  // An operand and the result are rounded to the type; so may be the sums that stand between.
+  const double bound = 3 * unit_roundoff(s.element) + 64 * 0x1p-24;
+  const auto n = static_cast<std::size_t>(s.length);
+  const std::size_t m = s.features, e = s.width, heads = std::size_t(s.batch) * s.heads;
+  for (std::size_t t = 0; t < heads * n; ++t) {
+    const std::size_t first = s.reverse ? t : t / n * n, last = s.reverse ? (t / n + 1) * n : t + 1;
+    Vector wanted(e), magnitude(e);
+    for (std::size_t j = first; j < last; ++j) {
+      double score = 0, size = 0;
+      for (std::size_t i = 0; i < m; ++i) {
+        score += q[t * m + i] * k[j * m + i];
+        size += std::abs(q[t * m + i] * k[j * m + i]);
+      }
+      for (std::size_t i = 0; i < e; ++i) {
+        wanted[i] += score * v[j * e + i];
+        magnitude[i] += size * std::abs(v[j * e + i]);
+      }
+    }
+    for (std::size_t i = 0; i < e; ++i)
+      if (!(std::abs(got[t * e + i] - wanted[i]) <= bound * magnitude[i]))
+        return "token " + std::to_string(t) + ", column " + std::to_string(i) + " is " +
+               std::to_string(got[t * e + i]) + ", not " + std::to_string(wanted[i]);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string run_causal_sum(const CausalSumShape& s, bool heads_inside, unsigned seed) {
+  std::mt19937 random(seed);
+  const int64_t tokens = s.batch * s.heads * s.length;
+  const Vector q = random_values(random, tokens * s.features, 0.5, s.element);
+  const Vector k = random_values(random, tokens * s.features, 0.5, s.element);
+  const Vector v = random_values(random, tokens * s.width, 1.5, s.element);
+  const auto tensor = [&](int width, const Vector* values) {
+    return Tensor(s.element, s.batch, s.heads, s.length, width, heads_inside, values);
+  };
+  Tensor query = tensor(s.features, &q), key = tensor(s.features, &k), value = tensor(s.width, &v);
+  Tensor output = tensor(s.width, nullptr);
+  DeviceVector<float> scratch(
+      std::vector<float>(static_cast<std::size_t>(causal_sum_floats(s)), NAN));
+  const int code =
+      causal_sum(s, query.rows(), key.rows(), value.rows(), output.rows(), scratch.data(), nullptr);
+  return code != 0 ? "launch failed: " + std::to_string(code)
+                   : compare(s, q, k, v, output.values());
+}
+
+std::string name_of(const CausalSumShape& s) {
+  return std::string("causal sum ") + (s.element == Element::kFloat32 ? "fp32" : "bf16") +
+         " m=" + std::to_string(s.features) + " e=" + std::to_string(s.width) +
+         " n=" + std::to_string(s.length) + (s.reverse ? " reverse" : "");
+}
+
+}  // namespace lavo::cuda::test

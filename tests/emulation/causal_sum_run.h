@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "lavo/kernels/cuda/causal_sum.h"
+
+namespace lavo::cuda::test {
+
+/// Runs the kernels on random inputs; the first output that is wrong, in words, or nothing.
+std::string run_causal_sum(const CausalSumShape& shape, bool heads_inside, unsigned seed);
+
+std::string name_of(const CausalSumShape& shape);
+
+}  // namespace lavo::cuda::test
