@@ -27,6 +27,18 @@ bool check_decode(LavoProblem problem, unsigned order) {
   return report(problem.name(), "decode", order, verdict(problem, decode(problem), false));
 }
 
+/// The order of threads decides on no bit of what is summed over a head.
+bool check_bits(LavoProblem problem) {
+  problem.fill(1);
+  set_order(0);
+  const LavoAnswer a = run(problem, lavo_forward, lavo_backward).answer;
+  set_order(9);
+  const LavoAnswer b = run(problem, lavo_forward, lavo_backward).answer;
+  const bool same = a.output == b.output && a.key_bases == b.key_bases && a.bias == b.bias &&
+                    a.weights == b.weights;
+  return report(problem.name(), "same bits as in order 0", 9, same ? "" : "they differ");
+}
+
 LavoShape shape(Element element, Memory memory, int64_t length, int width, int bases, int window) {
   LavoShape s;
   s.element = element, s.memory = memory, s.length = length;
@@ -51,6 +63,9 @@ bool test_lavo() {
       stream.own_bases = stream.weighted = stream.heads_inside = true;
       good &= check_decode(stream, 2);
     }
+  for (const Element element : {kBfloat16, kFloat16})  // many chunks
+    good &= check({shape(element, kShared, 2000, 32, 32, 16)}, 3);
+  good &= check_bits({shape(kBfloat16, kShared, 300, 32, 32, 16)});
   LavoProblem batch{shape(kBfloat16, kShared, 65, 32, 32, 16)};
   batch.shape.batch = 2, batch.shape.heads = 3;
   batch.own_bases = batch.weighted = batch.heads_inside = true;

@@ -90,8 +90,8 @@ struct LavoState {
 
 /// One token of each (batch, head), `shape.length` being 1: lavo_forward's causal formula, with the
 /// state moved on. Everything that changes from token to token is in device memory, so that a
-/// captured graph can be launched again. Takes every width and window that are multiples of 8 up to
-/// 128, and any bases up to 1024. Padded tokens are not fed to it.
+/// captured graph can be launched again. Any width, bases and window whose 3 width + 2 bases +
+/// window floats are at most 48 KiB. Padded tokens are not fed to it.
 int lavo_decode_step(const LavoShape& shape, const LavoInputs& in, const Rows& output,
                      const LavoState& state, Stream stream);
 
