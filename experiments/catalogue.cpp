@@ -4,6 +4,7 @@
 #include "experiments/data/corpus.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
+#include "lavo/core/mechanism.h"
 
 namespace lavo {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "experiments/experiment.h"
 #include "experiments/registry.h"
+#include "lavo/core/mechanism.h"
 
 namespace lavo {
 

@@ -3,12 +3,15 @@
 // here.
 #pragma once
 
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "experiments/experiment.h"
-#include "lavo/core/mechanism.h"
+#include "lavo/core/entry.h"
 
 namespace lavo {
 
@@ -21,8 +24,8 @@ const Entry& find_mechanism(const std::string& name);
 /// `seed`.
 std::shared_ptr<Mechanism> make_mechanism(const std::string& name, const json& options,
                                           const Setting& setting, uint64_t seed,
-                                          torch::ScalarType type = torch::kFloat32,
-                                          torch::Device device = torch::kCPU);
+                                          c10::ScalarType type = c10::ScalarType::Float,
+                                          c10::Device device = c10::kCPU);
 
 /// Every option name of any mechanism: as an axis it is dropped for the mechanisms that lack it.
 bool is_mechanism_option(const std::string& name);

@@ -63,7 +63,7 @@ class CountingAllocator final : public c10::Allocator {
 };
 
 #ifdef LAVO_CUDA
-auto cuda_statistics(torch::Device device) {
+auto cuda_statistics(c10::Device device) {
   constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   const auto all = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
   return std::pair(all.allocated_bytes[kAll], all.allocation[kAll].allocated);
@@ -81,21 +81,21 @@ void limit_cpu_memory(int64_t bytes) {
   limit = bytes > 0 ? bytes : std::numeric_limits<int64_t>::max();
 }
 
-int64_t allocated_bytes([[maybe_unused]] torch::Device device) {
+int64_t allocated_bytes([[maybe_unused]] c10::Device device) {
 #ifdef LAVO_CUDA
   if (device.is_cuda()) return cuda_statistics(device).first.current;
 #endif
   return held;
 }
 
-int64_t allocation_count([[maybe_unused]] torch::Device device) {
+int64_t allocation_count([[maybe_unused]] c10::Device device) {
 #ifdef LAVO_CUDA
   if (device.is_cuda()) return cuda_statistics(device).second;
 #endif
   return calls;
 }
 
-PeakMemory::PeakMemory(torch::Device device) : device_(device), start_(allocated_bytes(device)) {
+PeakMemory::PeakMemory(c10::Device device) : device_(device), start_(allocated_bytes(device)) {
 #ifdef LAVO_CUDA
   if (device.is_cuda()) {
     c10::cuda::CUDACachingAllocator::resetPeakStats(device.index());

@@ -3,7 +3,7 @@
 // allocator's statistics.
 #pragma once
 
-#include <torch/nn/module.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
 
@@ -18,20 +18,20 @@ void count_cpu_memory();
 void limit_cpu_memory(int64_t bytes);
 
 /// Bytes that live tensors hold on `device` now.
-int64_t allocated_bytes(torch::Device device);
+int64_t allocated_bytes(c10::Device device);
 
 /// Allocation calls so far on `device`.
-int64_t allocation_count(torch::Device device);
+int64_t allocation_count(c10::Device device);
 
 /// The most that was held at one time between construction and bytes(), above what was held at
 /// construction. One at a time for each device.
 class PeakMemory {
  public:
-  explicit PeakMemory(torch::Device device);
+  explicit PeakMemory(c10::Device device);
   int64_t bytes() const;
 
  private:
-  torch::Device device_;
+  c10::Device device_;
   int64_t start_;
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lavo/core/mechanism.h"
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
 
 namespace lavo {
 
@@ -14,6 +15,6 @@ struct Peaks {
 
 /// Measured once per process for each device, type and thread count, in about 0.2 s; the best of
 /// several runs.
-Peaks machine_peaks(torch::Device device, torch::ScalarType type);
+Peaks machine_peaks(c10::Device device, c10::ScalarType type);
 
 }  // namespace lavo

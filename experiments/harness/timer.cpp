@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/harness/timer.h"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 #include <benchmark/benchmark.h>
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -14,10 +16,11 @@ namespace lavo {
 namespace {
 
 /// Writes more than any GPU's second-level cache holds.
-void flush_cache(torch::Device device) {
-  static Tensor buffer;
+void flush_cache(c10::Device device) {
+  static at::Tensor buffer;
   if (!buffer.defined() || buffer.device() != device) {
-    buffer = torch::empty({int64_t{256} << 20}, torch::TensorOptions(torch::kUInt8).device(device));
+    buffer =
+        at::empty({int64_t{256} << 20}, c10::TensorOptions(c10::ScalarType::Byte).device(device));
   }
   buffer.zero_();
 }
@@ -44,7 +47,7 @@ std::vector<double> thin(const std::vector<double>& samples, int64_t most) {
 
 }  // namespace
 
-double time_once(const std::function<void()>& call, torch::Device device) {
+double time_once(const std::function<void()>& call, c10::Device device) {
   if (device.is_cpu()) {
     const auto start = std::chrono::steady_clock::now();
     call();

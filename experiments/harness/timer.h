@@ -3,11 +3,11 @@
 // (warm caches), events of the stream on a GPU (cold second-level cache).
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "lavo/core/mechanism.h"
 
 namespace lavo {
 
@@ -19,7 +19,7 @@ struct TimedCall {
 struct TimerOptions {
   double least_seconds = 0.3;  ///< calls are repeated until they add up to this
   int64_t most_samples = 24;   ///< consecutive calls are averaged so that no more are kept
-  torch::Device device = torch::kCPU;
+  c10::Device device = c10::kCPU;
 };
 
 /// Seconds of a call, sample by sample in the order of measurement; at least one. Google Benchmark
@@ -29,6 +29,6 @@ std::vector<double> time_calls(const std::string& name, const TimedCall& call,
                                const TimerOptions& options = {});
 
 /// Seconds of one call on `device`.
-double time_once(const std::function<void()>& call, torch::Device device);
+double time_once(const std::function<void()>& call, c10::Device device);
 
 }  // namespace lavo

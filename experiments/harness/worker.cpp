@@ -52,7 +52,7 @@ class Replies {
 /// the CPU everything else by the system. CUDA reserves address space that it never uses.
 void cap_memory(double fraction, bool cuda) {
   const double allowed = available_memory() * fraction;
-  limit_cpu_memory(allocated_bytes(torch::kCPU) + static_cast<int64_t>(allowed));
+  limit_cpu_memory(allocated_bytes(c10::kCPU) + static_cast<int64_t>(allowed));
   if (cuda) return;
   rlimit data{};
   ::getrlimit(RLIMIT_DATA, &data);

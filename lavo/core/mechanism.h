@@ -9,14 +9,12 @@
 
 #include <torch/nn/module.h>
 
-#include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "lavo/core/options.h"
+#include "lavo/core/entry.h"
 
 namespace lavo {
 
@@ -35,20 +33,6 @@ struct Shape {
   }
   double output_bytes() const { return static_cast<double>(element_bytes * B * H * T * E); }
   double traffic_bytes() const { return input_bytes() + output_bytes(); }
-};
-
-/// The patterns of the CAB benchmark. Causal self: output t depends on inputs <= t. Causal cross:
-/// output t depends on queries <= t and on all keys.
-enum class Pattern { kNoncausalSelf, kCausalSelf, kNoncausalCross, kCausalCross };
-inline constexpr std::array kPatterns = {Pattern::kNoncausalSelf, Pattern::kCausalSelf,
-                                         Pattern::kNoncausalCross, Pattern::kCausalCross};
-const char* pattern_name(Pattern pattern);  ///< "NS", "CS", "NC", "CC"
-const char* pattern_text(Pattern pattern);  ///< "noncausal self", ...
-
-/// For each pattern the reason why it is refused; empty where it is exact.
-struct Patterns {
-  std::array<std::string, 4> refusal;
-  bool include(Pattern pattern) const { return refusal[static_cast<size_t>(pattern)].empty(); }
 };
 
 /// What a layer hands to a mechanism that projects the layer's own input (only LAVO's context
@@ -90,21 +74,6 @@ struct Cost {
   double backward_memory_bytes =
       0;                   ///< the same for forward and backward, above inputs and grad_output
   double state_bytes = 0;  ///< streaming state after S tokens; 0 without one
-};
-
-/// Where a mechanism is used: what sizes its parameters, and what its unset options are resolved
-/// for.
-struct Setting {
-  int64_t heads = 1;
-  int64_t head_dim = 1;
-  int64_t value_dim = 1;
-  int64_t model_dim = 0;     ///< > 0 inside a layer
-  int64_t query_length = 0;  ///< 0: not known
-  int64_t key_length = 0;
-  bool causal = false;
-  bool cross = false;
-  bool in_layer() const { return model_dim > 0; }
-  bool causal_self() const { return causal && !cross; }
 };
 
 class Mechanism : public torch::nn::Module {
@@ -187,27 +156,6 @@ class Pieces {
   int64_t length_, dim_, written_ = 0;
   Tensor whole_;
   std::vector<Tensor> parts_;
-};
-
-/// A line of the table of mechanisms: what can be said without making one, and how to make one.
-struct Entry {
-  std::string name;
-  std::string title;     ///< "linear transformer"
-  std::string citation;  ///< authors, year, arXiv number
-  Patterns patterns;
-  std::vector<OptionInfo> options;
-  bool equal_widths = false;  ///< needs E = D
-  bool has_state = true;
-  bool fused = false;          ///< has a fused form, which is the default
-  bool composed = true;        ///< has a form composed of LibTorch operators
-  bool own_positions = false;  ///< encodes positions itself: a layer adds none unless asked to
-  bool softmax = false;  ///< softmax over all q . k / sqrt(D): more columns of q and k bias it
-  /// Checks the given options and fills every default for this use; unset ones that stay unset are
-  /// null.
-  std::function<json(const json& given, const Setting&)> resolve;
-  /// In float64, in training mode, with random parameters from `seed`: the same bits every time.
-  std::function<std::shared_ptr<Mechanism>(const json& given, const Setting&, uint64_t seed)>
-      create;
 };
 
 /// M has kName, kTitle, kCitation, kEqualWidths, kHasState, kFused, supported() and M(Options,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Torch first, then Catch2: both define CHECK, and a test means Catch2's. Nothing else includes
-// Catch2.
+// LibTorch, where a test uses it, comes first (as its headers do in alphabetical order): both define
+// CHECK, and a test means Catch2's. Nothing else includes Catch2.
 #pragma once
-#include <torch/nn/module.h>
 #undef CHECK
 #undef CHECK_EQ
 #undef CHECK_NE

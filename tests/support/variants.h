@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiments/registry.h"
+#include "lavo/core/mechanism.h"
 #include "lavo/core/problem.h"
 
 namespace lavo {

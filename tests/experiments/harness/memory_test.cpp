@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/harness/memory.h"
 
+#include <torch/types.h>
+
 #include "tests/support/catch.h"
 
 using namespace lavo;
