@@ -21,11 +21,11 @@ float to_float(unsigned pair, int which, Half format) {
   return value;
 }
 
-void require_aligned(const void* address, const char* what) {
-  if (reinterpret_cast<std::uintptr_t>(address) % 16 != 0) fail(what);
-}
-
 }  // namespace
+
+void require_aligned(const void* address, std::size_t bytes) {
+  if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0) fail("a misaligned address");
+}
 
 unsigned exchange(unsigned value, int source) {
   Warp& warp = current_warp();
@@ -58,7 +58,7 @@ void mma_m16n8k16(float* d, const unsigned* a, const unsigned* b, Half format) {
 
 // Four 8 x 8 matrices of 16-bit elements; lanes 8 m to 8 m + 7 give the rows of matrix m.
 void load_matrices(unsigned* result, const void* row, bool transposed) {
-  require_aligned(row, "ldmatrix: a row that is not aligned to 16 bytes");
+  require_aligned(row, 16);
   announce(row, 16, false);
   Warp& warp = current_warp();
   warp.pointer[lane()] = row;
@@ -78,8 +78,8 @@ void load_matrices(unsigned* result, const void* row, bool transposed) {
 }
 
 void copy_async(void* to, const void* from, bool valid) {
-  require_aligned(to, "cp.async: a destination that is not aligned to 16 bytes");
-  require_aligned(from, "cp.async: a source that is not aligned to 16 bytes");
+  require_aligned(to, 16);
+  require_aligned(from, 16);
   announce(to, 16, true);
   if (valid) announce(from, 16, false);
   current().copies.push_back({to, from, valid, current().group});

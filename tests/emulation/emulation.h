@@ -75,6 +75,8 @@ void load_matrices(unsigned* result, const void* row, bool transposed);
 void copy_async(void* to, const void* from, bool valid);
 void commit_copies();
 void wait_for_copies(int pending_groups);
+/// Ends the program with code 3 where a GPU would report a misaligned address.
+void require_aligned(const void* address, std::size_t bytes);
 
 template <class T>
 T from_lane(T value, int source) {

@@ -26,7 +26,7 @@ BackwardScratch::BackwardScratch(const LavoShape& s) {
   bases = r * s.width;
   bias_offset = bases * (s.memory == Memory::kContext ? 2 : 1);
   weights_offset = bias_offset + 2 * s.window - 1;
-  partials = weights_offset + 2;
+  partials = (weights_offset + 2 + 3) / 4 * 4;  // so that every block's can be written in pairs
 }
 
 const char* why_not(const LavoShape& s) {

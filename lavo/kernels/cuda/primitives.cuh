@@ -134,6 +134,7 @@ LAVO_DEVICE void store_pair(float* to, float x, float y) {
 #ifdef __CUDACC__
   *reinterpret_cast<float2*>(to) = make_float2(x, y);
 #else
+  emulation::require_aligned(to, 2 * sizeof(float));
   to[0] = x, to[1] = y;
 #endif
 }
@@ -142,6 +143,7 @@ LAVO_DEVICE void store_pair(Half* to, float x, float y) {
 #ifdef __CUDACC__
   *reinterpret_cast<unsigned*>(to) = pack(from_float<Half>(x), from_float<Half>(y));
 #else
+  emulation::require_aligned(to, 2 * sizeof(Half));
   to[0] = from_float<Half>(x), to[1] = from_float<Half>(y);
 #endif
 }
@@ -151,6 +153,8 @@ LAVO_DEVICE void copy_16_bytes(void* to, const void* from) {
 #ifdef __CUDACC__
   *static_cast<uint4*>(to) = *static_cast<const uint4*>(from);
 #else
+  emulation::require_aligned(to, 16);
+  emulation::require_aligned(from, 16);
   std::memcpy(to, from, 16);
 #endif
 }
