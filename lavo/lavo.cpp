@@ -44,39 +44,58 @@ Tensor whole_mean(const Tensor& x, const Tensor& mask_BS, const Tensor& bases_HR
   return project(sum / count, bases_HRX);
 }
 
+/// How a sequence that begins at position `first` divides into tiles. Tensors are cut once by
+/// split: the backward pass of narrow would write a gradient of the whole length for each tile.
+std::vector<int64_t> tile_lengths(int64_t tokens, int64_t tile, int64_t first) {
+  std::vector<int64_t> lengths;
+  for (int64_t t = 0; t < tokens; t += lengths.back()) {
+    lengths.push_back(std::min(tile - (first + t) % tile, tokens - t));
+  }
+  return lengths;
+}
+
 /// The memory, tile by tile along the queries.
 class GlobalPart {
  public:
-  GlobalPart(const Inputs& in, const LavoBases& bases, MemoryKind kind, LavoState& carried)
-      : in_(in), rows_HRX_(bases.rows_HRX), source_(sources(in, kind)), carried_(carried) {
+  GlobalPart(const Inputs& in, const LavoBases& bases, MemoryKind kind,
+             const std::vector<int64_t>& lengths, LavoState& carried)
+      : in_(in),
+        rows_HRX_(bases.rows_HRX),
+        queries_(in.query.split_with_sizes(lengths, 2)),
+        carried_(carried) {
     memory_.key_bases_HRD = bases.key_HRD;
     memory_.value_bases_HRD = bases.value_HRD;
-    if (is_causal()) return;
-    memory_.value_mean_BHTR = whole_mean(source_.value, in.key_mask, rows_HRX_);
-    memory_.key_mean_BHTR = source_.key.defined() ? whole_mean(source_.key, in.key_mask, rows_HRX_)
-                                                  : memory_.value_mean_BHTR;
+    const Sources source = sources(in, kind);
+    if (is_causal()) {
+      values_ = source.value.split_with_sizes(lengths, 2);
+      if (source.key.defined()) keys_ = source.key.split_with_sizes(lengths, 2);
+      return;
+    }
+    memory_.value_mean_BHTR = whole_mean(source.value, in.key_mask, rows_HRX_);
+    memory_.key_mean_BHTR = source.key.defined() ? whole_mean(source.key, in.key_mask, rows_HRX_)
+                                                 : memory_.value_mean_BHTR;
   }
 
-  Tensor tile(int64_t t, int64_t length) {
+  /// Of the i-th tile, which begins at token t.
+  Tensor tile(size_t i, int64_t t) {
     if (is_causal()) {
-      memory_.value_mean_BHTR = means(carried_.value_mean, source_.value, t, length);
-      memory_.key_mean_BHTR = source_.key.defined()
-                                  ? means(carried_.key_mean, source_.key, t, length)
-                                  : memory_.value_mean_BHTR;
+      memory_.value_mean_BHTR = means(carried_.value_mean, values_[i], t);
+      memory_.key_mean_BHTR =
+          keys_.empty() ? memory_.value_mean_BHTR : means(carried_.key_mean, keys_[i], t);
     }
-    return memory_attention(to_compute(in_.query.narrow(2, t, length)), memory_);
+    return memory_attention(to_compute(queries_[i]), memory_);
   }
 
  private:
   bool is_causal() const { return in_.pattern() == Pattern::kCausalSelf; }
-  Tensor means(RunningMean& running, const Tensor& x, int64_t t, int64_t length) const {
-    const Tensor mask = in_.key_mask.defined() ? in_.key_mask.narrow(1, t, length) : Tensor();
-    return running.next(project(x.narrow(2, t, length), rows_HRX_), mask);
+  Tensor means(RunningMean& running, const Tensor& x, int64_t t) const {
+    const Tensor mask = in_.key_mask.defined() ? in_.key_mask.narrow(1, t, x.size(2)) : Tensor();
+    return running.next(project(x, rows_HRX_), mask);
   }
 
   const Inputs& in_;
   Tensor rows_HRX_;
-  Sources source_;
+  std::vector<Tensor> queries_, values_, keys_;
   LavoState& carried_;
   Memory memory_;
 };
@@ -178,19 +197,25 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   WindowKeys keys{in.key, in.value, in.key_mask};
   if (local && state) keys = stream_keys(carried.window, in, first);
   const Tensor bias = relative_bias_.defined() ? to_compute(relative_bias_) : Tensor();
+  const auto lengths = tile_lengths(T, tile_tokens(in.shape()), first);
+  const auto queries = in.query.split_with_sizes(lengths, 2);
   std::optional<GlobalPart> memory;
-  if (global) memory.emplace(in, bases(in), *options_.memory, carried);
+  if (global) memory.emplace(in, bases(in), *options_.memory, lengths, carried);
+  const bool recompute = local && !state && torch::GradMode::is_enabled();
+  std::vector<Tensor> local_parts;
+  if (recompute) {
+    local_parts = window_attention_tiles(in, bias, windows(in.causal)).split_with_sizes(lengths, 2);
+  }
 
-  const int64_t tile = tile_tokens(in.shape());
   Pieces outputs(T);
-  for (int64_t t = 0; t < T;) {
-    const int64_t length = std::min(tile - (first + t) % tile, T - t);
-    const Tensor global_part = global ? memory->tile(t, length) : Tensor();
-    const Tensor local_part = local ? window_attention(in.query.narrow(2, t, length), first + t,
-                                                       keys, bias, windows(in.causal))
-                                    : Tensor();
+  int64_t t = 0;
+  for (size_t i = 0; i < lengths.size(); t += lengths[i++]) {
+    const Tensor global_part = global ? memory->tile(i, t) : Tensor();
+    const Tensor local_part =
+        !local      ? Tensor()
+        : recompute ? to_compute(local_parts[i])
+                    : window_attention(queries[i], first + t, keys, bias, windows(in.causal));
     outputs.add(combine(global_part, local_part).to(in.query.scalar_type()));
-    t += length;
   }
   if (state) {
     if (local) carried.window.keep_last(windows(true).kept(first + T));
