@@ -225,11 +225,14 @@ Labels::Labels(const Cells& cells, const std::set<std::string>& apart) : apart_(
   }
   for (const auto& [mechanism, axes] : counts) {
     for (const auto& [axis, values] : axes) {
-      const json value = default_of(mechanism, axis);
-      if (values.contains(value)) usual_[mechanism][axis] = value;
       const auto most =
           std::ranges::max_element(values, {}, [](const auto& v) { return v.second; });
-      if (2 * most->second > total[mechanism]) usual_[mechanism][axis] = most->first;
+      const json value = default_of(mechanism, axis);
+      if (values.contains(value)) {
+        usual_[mechanism][axis] = value;
+      } else if (2 * most->second > total[mechanism]) {
+        usual_[mechanism][axis] = most->first;
+      }
     }
   }
 }

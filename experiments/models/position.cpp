@@ -67,6 +67,7 @@ Tensor alibi_slopes(int64_t heads, torch::Device device) {
   int64_t power = 1;
   while (2 * power <= heads) power *= 2;
   const auto options = torch::TensorOptions(torch::kFloat64).device(device);
+  if (heads < 8) return (torch::arange(heads, options) * -8 / heads - 1).exp2_();
   const Tensor whole = torch::arange(1, power + 1, options) / power;
   if (power == heads) return (whole * -8).exp2_();
   const Tensor between = torch::arange(1, 2 * (heads - power), 2, options) / (2 * power);

@@ -45,7 +45,9 @@ Tensor sinusoids(int64_t first, int64_t length, int64_t width, torch::Device dev
 void widen_for_alibi(Inputs& in, int64_t first_position);
 
 /// The slopes m_h, float64 [H]: 2^(-8h/H), h = 1 ... H, for a power of two; otherwise those of the
-/// next lower power and every other one of the next higher.
+/// next lower power and every other one of the next higher. Fewer than 8 heads, which the source
+/// does not try, begin at 1/2 as 8 do: 2^(-1 - 8(h-1)/H). By the formula two heads would begin at
+/// 1/16, and small models then hardly learn the order of nearby tokens.
 Tensor alibi_slopes(int64_t heads, torch::Device device);
 
 }  // namespace lavo

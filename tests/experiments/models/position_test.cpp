@@ -52,7 +52,7 @@ TEST_CASE("under rope products depend on the distance alone, at a million tokens
 
 TEST_CASE("alibi on extra columns equals the bias matrix") {
   const auto name = GENERATE("vanilla", "vanilla_math");
-  const int64_t heads = GENERATE(1, 2, 6, 8), T = 300, D = 8;
+  const int64_t heads = GENERATE(1, 2, 8, 12), T = 300, D = 8;
   CAPTURE(name, heads);
   Inputs in;
   in.query = random_heads(heads, T, D, 1);
@@ -62,13 +62,14 @@ TEST_CASE("alibi on extra columns equals the bias matrix") {
 
   const Tensor t = torch::arange(T, torch::kFloat64);
   const Tensor distance = t.unsqueeze(1) - t.unsqueeze(0);
-  // Slopes written out: powers of two directly; 6 heads take those of 4, then every other one of 8.
-  std::vector<double> slopes;
-  if (heads == 6) {
-    slopes = {0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125};
-  } else {
-    for (int64_t h = 1; h <= heads; ++h)
-      slopes.push_back(std::exp2(-8.0 * static_cast<double>(h) / static_cast<double>(heads)));
+  // Slopes written out; 12 heads take those of 8, then every other one of 16.
+  const std::vector<double> of_8 = {0.5,     0.25,     0.125,     0.0625,
+                                    0.03125, 0.015625, 0.0078125, 0.00390625};
+  std::vector<double> slopes = of_8;
+  if (heads == 1) slopes = {0.5};
+  if (heads == 2) slopes = {0.5, 0.03125};
+  if (heads == 12) {
+    for (const double slope : {0, 1, 2, 3}) slopes.push_back(std::exp2(-0.5 - slope));
   }
   const Tensor slope = torch::tensor(slopes, torch::kFloat64).view({1, heads, 1, 1});
   const Tensor logits =
