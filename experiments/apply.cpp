@@ -81,7 +81,21 @@ void replace_tensor(Mechanism& mechanism, const std::string& name, const Tensor&
   own->set_data(x.to(own->options()).clone());
 }
 
+/// The mechanism sees pieces only: what the cutting would drop or trip over is refused here.
+void check_whole(const Inputs& in) {
+  const Shape s = in.shape();
+  require<ShapeError>(s.T == s.S && s.S == in.value.size(2),
+                      "apply: --chunks streams self attention: query, key and value must be "
+                      "equally long, got {}, {} and {}",
+                      s.T, s.S, in.value.size(2));
+  require<ShapeError>(
+      !in.key_mask.defined() || (in.key_mask.dim() == 2 && in.key_mask.size(1) == s.S),
+      "apply: key_mask must be [{}, {}], got {}", s.B, s.S,
+      in.key_mask.defined() ? sizes(in.key_mask.sizes()) : "nothing");
+}
+
 Tensor stream(Mechanism& mechanism, const Inputs& in, const std::vector<int64_t>& chunks) {
+  check_whole(in);
   const auto state = mechanism.new_state();
   const int64_t T = in.query.size(2);
   Pieces outputs(T);
@@ -175,9 +189,12 @@ std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTen
     if (!name.starts_with(kExpected)) continue;
     Agreement agreement{.name = name.substr(std::string(kExpected).size())};
     const auto found = made.find(agreement.name);
-    require<InputError>(found != made.end() || agreement.name.starts_with("grad_"),
-                        "{}: '{}': apply makes output and grad_*, nothing of that name", source,
-                        name);
+    const bool is_gradient = agreement.name.starts_with("grad_");
+    const bool may_lack = is_gradient && (!made.contains("grad_query") ||  // --grad was not given
+                                          given.contains(agreement.name.substr(5)));  // a buffer
+    require<InputError>(found != made.end() || may_lack, "{}: '{}': {}", source, name,
+                        is_gradient ? "there is no such gradient"
+                                    : "apply makes output and grad_*, nothing of that name");
     if (found != made.end()) {
       require<InputError>(expected.sizes() == found->second.sizes(), "{}: '{}' is {}, {} is {}",
                           source, name, sizes(expected.sizes()), agreement.name,

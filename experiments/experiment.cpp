@@ -13,8 +13,11 @@ SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo
   SplitAxes split{json::object(), json::object()};
   std::string mechanism;
   for (const OptionInfo& info : own) {
-    if (info.name == "mechanism")
-      mechanism = given.value("mechanism", info.default_value).get<std::string>();
+    if (info.name != "mechanism") continue;
+    const json value = given.value("mechanism", info.default_value);
+    require<OptionError>(value.is_string(), "{}: axis 'mechanism' must be text, got {}", experiment,
+                         value.dump());
+    mechanism = value.get<std::string>();
   }
   const Entry& entry = find_mechanism(mechanism);
   std::vector<std::string> known;

@@ -138,6 +138,8 @@ void run_builds(const BuildsToRun& builds,
       const auto directory =
           builds.directory / "rounds" / fmt::format("{:02}", round + 1) / side.name;
       const double seconds = run_round(side.program, builds.arguments, directory);
+      require<InputError>(std::filesystem::exists(directory / "results.json"),
+                          "{} wrote no results.json: is it a lavo-bench?", side.program.string());
       side.documents.push_back(read_json(directory / "results.json"));
       parse_results(side.documents.back(), (directory / "results.json").string());
       progress(

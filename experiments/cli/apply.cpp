@@ -117,25 +117,30 @@ void add_apply(CLI::App& program, int& exit_code) {
       ->add_option("--input", a->input,
                    "safetensors: query, key, value [batch, heads, length, width]; optional "
                    "key_mask, grad_output, expected_*, parameters by name")
-      ->required();
-  command->add_option("--output", a->output, "safetensors to write: output, grad_*")->required();
+      ->required()
+      ->check(not_empty());
+  command->add_option("--output", a->output, "safetensors to write: output, grad_*")
+      ->required()
+      ->check(not_empty());
   command->add_flag("--causal", a->causal, "output t depends on queries (and keys) <= t only");
   command->add_flag("--cross", a->cross, "keys are of another sequence, whatever the lengths");
-  command->add_option("--dtype", a->type, "float64, float32, bfloat16, float16; default: query's");
+  command->add_option("--dtype", a->type, "float64, float32, bfloat16, float16; default: query's")
+      ->check(not_empty());
   command->add_option("--device", a->device, "cpu, cuda, cuda:1 ...; default: cpu");
   command->add_flag("--grad", a->grad, "also gradients of sum(output * grad_output)");
-  command->add_option("--chunks", a->chunks, "stream in pieces of these lengths, repeated: 64,1");
+  command->add_option("--chunks", a->chunks, "stream in pieces of these lengths, repeated: 64,1")
+      ->check(not_empty());
   command->add_flag("--reference", a->reference, "run the float64 oracle; output is float64");
   command->add_option("--seed", a->seed, "of parameters that are not given; default: 0")
-      ->check(CLI::NonNegativeNumber);
+      ->check(integer_at_least_zero());
   auto* check = command->add_flag(
       "--check", a->check, "compare with expected_*: exit 1 where |a - b| > atol + rtol |b|");
   command->add_option("--rtol", a->rtol, "default by type: 1e-9 in float64")
       ->needs(check)
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   command->add_option("--atol", a->atol, "default by type: 1e-10 in float64")
       ->needs(check)
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   command->footer(
       "Example: lavo-bench apply --mechanism local --options '{\"window\": 8}' --causal\n"
       "           --input in.safetensors --output out.safetensors --grad --check");

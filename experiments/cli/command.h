@@ -2,9 +2,43 @@
 // A subcommand is one file with one function that adds it to the program and one line in main.cpp.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
 
 namespace lavo {
+
+/// For check(): a finite number from 0 on. CLI11's own lets NaN pass and prints 300 digits.
+inline CLI::Validator at_least_zero() {
+  const auto refusal = [](std::string& text) -> std::string {
+    double number = 0;
+    const bool fits =
+        CLI::detail::lexical_cast(text, number) && std::isfinite(number) && number >= 0;
+    return fits ? "" : fmt::format("must be a number >= 0, got '{}'", text);
+  };
+  return {refusal, "NONNEGATIVE"};
+}
+
+/// For check(): an integer from 0 on that fits 64 bits; CLI11 takes larger ones for the largest.
+inline CLI::Validator integer_at_least_zero() {
+  const auto refusal = [](std::string& text) -> std::string {
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool fits = error == std::errc() && end == text.data() + text.size() && number >= 0;
+    return fits ? "" : fmt::format("must be an integer 0 ... 2^63 - 1, got '{}'", text);
+  };
+  return {refusal, "NONNEGATIVE"};
+}
+
+/// For check(): an option whose value is empty is a mistake (an unset shell variable), not absent.
+inline CLI::Validator not_empty() {
+  const auto refusal = [](std::string& text) -> std::string {
+    return text.empty() ? "must not be empty" : "";
+  };
+  return {refusal, ""};
+}
 
 /// Exit codes of the program: contracts that scripts rely on.
 enum ExitCode : int {

@@ -138,14 +138,14 @@ void add_evaluate(CLI::App& program, int& exit_code) {
   command->add_option("--context", a->contexts, "windows to score, tokens: 512,1024,4096")
       ->delimiter(',');
   command->add_option("--sample", a->sample.tokens, "tokens of text to write; 0: none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(integer_at_least_zero())
       ->capture_default_str();
   command->add_option("--prompt", a->prompt, "what the sample goes on from");
   command->add_option("--temperature", a->sample.temperature, "0: always the likeliest token")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least_zero())
       ->capture_default_str();
   command->add_option("--seed", a->seed, "of the sample")
-      ->check(CLI::NonNegativeNumber)
+      ->check(integer_at_least_zero())
       ->capture_default_str();
   command->add_option("--device", a->device, "cpu, cuda, cuda:1 ...")->capture_default_str();
   command->add_option("--threads", a->threads, "of the CPU; default: all")

@@ -2,6 +2,7 @@
 #include <c10/util/Exception.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "experiments/cli/command.h"
@@ -37,8 +38,24 @@ constexpr AddCommand kCommands[] = {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+/// A message may quote a name that has line breaks or terminal codes: they are shown as text.
+std::string on_one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      line += "\\n";
+    } else if (code < 0x20 || code == 0x7f) {
+      line += fmt::format("\\x{:02x}", code);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 int complain(const std::string& text, ExitCode code) {
-  fmt::print(stderr, "lavo-bench: {}\n", first_line(text));
+  fmt::print(stderr, "lavo-bench: {}\n", on_one_line(text));
   return code;
 }
 
@@ -65,7 +82,7 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
       return owner + unknown_name("option", extra.substr(0, extra.find('=')), known);
     }
     for (const CLI::App* command : app.get_subcommands(nullptr)) {
-      known.push_back(command->get_name());
+      if (!command->get_group().empty()) known.push_back(command->get_name());
     }
     if (!known.empty()) return owner + unknown_name("command", extra, known);
     return fmt::format("{}'{}' was not expected here", owner, extra);
@@ -101,13 +118,16 @@ int main(int argc, char** argv) {
   } catch (const lavo::Error& error) {
     return lavo::complain(error.what(), lavo::kBadInput);
   } catch (const c10::OutOfMemoryError& error) {
-    return lavo::complain(fmt::format("out of memory: {}", error.what_without_backtrace()),
-                          lavo::kFailure);
+    return lavo::complain(
+        fmt::format("out of memory: {}", lavo::first_line(error.what_without_backtrace())),
+        lavo::kFailure);
   } catch (const c10::Error& error) {
-    return lavo::complain(error.what_without_backtrace(), lavo::kFailure);
+    return lavo::complain(lavo::first_line(error.what_without_backtrace()), lavo::kFailure);
   } catch (const std::bad_alloc&) {
     return lavo::complain("out of memory", lavo::kFailure);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return lavo::complain(error.what(), lavo::kBadInput);
   } catch (const std::exception& error) {
-    return lavo::complain(error.what(), lavo::kFailure);
+    return lavo::complain(lavo::first_line(error.what()), lavo::kFailure);
   }
 }

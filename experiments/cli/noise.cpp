@@ -2,6 +2,7 @@
 #include "experiments/harness/noise.h"
 
 #include "experiments/cli/command.h"
+#include "lavo/core/check.h"
 
 namespace lavo {
 
@@ -13,6 +14,8 @@ void add_noise(CLI::App& program, int& exit_code) {
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
   command->callback([=, &exit_code] {
+    require<InputError>(std::isfinite(*seconds), "noise: --seconds must be 0.01 ... 3600, got {}",
+                        *seconds);
     fmt::print("{:24} {:>10} {:>9} {:>12} {:>8}\n", "work", "time [ms]", "spread", "A/A (95 %)",
                "drift");
     const std::vector<Noise> noises = measure_noise(*seconds);

@@ -83,7 +83,8 @@ void add_run(CLI::App& program, int& exit_code) {
   auto given = std::make_shared<RunArguments>();
   given->selection = add_selectors(*command);
   command->add_option("-o,--output", given->options.directory, "Directory of records and results")
-      ->required();
+      ->required()
+      ->check(not_empty());
   command->add_option("--retry", given->options.retry,
                       "Run again what ended badly: failed, crashed; or all");
   command->add_flag("--fresh", given->options.fresh,
@@ -92,8 +93,9 @@ void add_run(CLI::App& program, int& exit_code) {
       ->add_option("--isolate", given->isolate,
                    "worker: a process for each device; cell: for each block; none")
       ->capture_default_str();
-  command->add_flag("!--no-prune", given->options.prune,
-                    "Also try the longer lengths of a row that ran out of memory");
+  command->add_flag_callback(
+      "--no-prune", [given] { given->options.prune = false; },
+      "Also try the longer lengths of a row that ran out of memory");
   command
       ->add_option("--fail-on", given->fail_on,
                    "STATUS,...: exit with 1 when a cell has one of these")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/cli/selectors.h"
 
+#include "experiments/cli/command.h"
+
 namespace lavo {
 
 std::shared_ptr<Selection> add_selectors(CLI::App& command) {
@@ -16,17 +18,21 @@ std::shared_ptr<Selection> add_selectors(CLI::App& command) {
       .add_option("--set", selection->sets,
                   "NAME=VALUE: one value of an axis, corpus=DIR|FILE, or limits.NAME=VALUE")
       ->allow_extra_args(false);
-  command.add_option("--shard", selection->shard,
-                     "i/n: only the i-th of n parts; by default from Slurm's, Open MPI's or "
-                     "torchrun's variables");
+  command
+      .add_option("--shard", selection->shard,
+                  "i/n: only the i-th of n parts; by default from Slurm's, Open MPI's or "
+                  "torchrun's variables")
+      ->check(not_empty());
   command
       .add_option("--device", selection->devices, "cpu, cuda or cuda:0; several spread the cells")
       ->delimiter(',')
       ->allow_extra_args(false);
   command.add_option("--threads", selection->threads, "CPU threads of every cell")
       ->check(CLI::Range(1, 4096));
-  command.add_option("--cell-timeout", selection->cell_timeout,
-                     "120s, 5m, 2h, or 10x: times what a cell was expected to take");
+  command
+      .add_option("--cell-timeout", selection->cell_timeout,
+                  "120s, 5m, 2h, or 10x: times what a cell was expected to take")
+      ->check(not_empty());
   return selection;
 }
 

@@ -4,6 +4,7 @@
 #include "experiments/cli/command.h"
 #include "experiments/cli/selectors.h"
 #include "experiments/harness/plan.h"
+#include "lavo/core/check.h"
 
 namespace lavo {
 
@@ -11,7 +12,9 @@ void add_slurm(CLI::App& program, int& exit_code) {
   auto* command = program.add_subcommand("slurm", "Prints an sbatch script that runs sweeps");
   auto selection = add_selectors(*command);
   auto job = std::make_shared<SlurmJob>();
-  command->add_option("-o,--output", job->directory, "Directory that all jobs share")->required();
+  command->add_option("-o,--output", job->directory, "Directory that all jobs share")
+      ->required()
+      ->check(not_empty());
   command->add_option("--shards", job->shards, "Jobs of the array")
       ->required()
       ->check(CLI::Range(1, 100000));
@@ -23,6 +26,7 @@ void add_slurm(CLI::App& program, int& exit_code) {
       "Example:\n"
       "  lavo-bench slurm experiments/sweeps/efficiency.toml -o /shared/out --shards 8 | sbatch");
   command->callback([=, &exit_code] {
+    require<InputError>(selection->shard.empty(), "slurm: --shard is each job's own; use --shards");
     fmt::print("{}", sbatch_script(make_plan(*selection), *selection, *job));
     exit_code = kSuccess;
   });

@@ -197,13 +197,18 @@ class SweepPlanner {
       return experiment_.resolve(point.axes);
     } catch (const Error& error) {
       const std::string text = error.what();
-      std::string place = sweep_.file;
+      std::string of_name, of_value;  // messages quote the axis, or the value that is unknown
       for (const auto& [name, value] : point.axes.items()) {
-        if (text.find("'" + name + "'") != std::string::npos) {
-          place = sweep_.place_of(name, point.table);
+        const auto quotes = [&](const std::string& word) {
+          return text.find("'" + word + "'") != std::string::npos;
+        };
+        if (quotes(name)) of_name = sweep_.place_of(name, point.table);
+        if (value.is_string() && quotes(value.get<std::string>())) {
+          of_value = sweep_.place_of(name, point.table);
         }
       }
-      fail<InputError>("{}: {}", place, text);
+      const std::string& place = !of_name.empty() ? of_name : of_value;
+      fail<InputError>("{}: {}", place.empty() ? sweep_.file : place, text);
     }
   }
 
@@ -219,9 +224,14 @@ class SweepPlanner {
                            {"axes", cell.axes},
                            {"data", experiment_.data_digest(cell.axes, corpus_)}};
     cell.id = sha256(identity.dump()).substr(0, 16);
-    cell.refused = experiment_.refused(cell.axes);
     cell.blocks = experiment_.blocks(limits_);
-    if (cell.refused.empty()) cell.prediction = experiment_.predict(cell.axes, limits_);
+    try {
+      cell.refused = experiment_.refused(cell.axes);
+      if (cell.refused.empty()) cell.prediction = experiment_.predict(cell.axes, limits_);
+    } catch (const std::exception& error) {  // too large for its parameters to be made
+      const std::string text = error.what();
+      cell.refused = "the mechanism cannot be made: " + text.substr(0, text.find('\n'));
+    }
     json row = cell.axes;
     row.erase("length");
     cell.row = experiment_.name() + row.dump();

@@ -82,7 +82,9 @@ std::string sbatch_script(const Plan& plan, const Selection& selection, const Sl
   option("signal=B:USR1@60");
   script += fmt::format(
       "# {} cells in {} jobs. lavo-bench answers SIGUSR1 and SIGTERM with exit code 75: every\n"
-      "# finished cell is on disk, and the requeued job goes on with the others.\n"
+      "# finished cell is on disk, and the requeued job goes on with the others. The log is "
+      "opened\n"
+      "# before the job starts: mkdir -p the folder of --output above, then sbatch.\n"
       "mkdir -p {}\n"
       "{} run{} -o {}{} --shard $((SLURM_ARRAY_TASK_ID + 1))/{} &\n"
       "child=$!\n"

@@ -96,7 +96,9 @@ Checkpoint load_checkpoint(const fs::path& path) {
     checkpoint.model->eval();
     return checkpoint;
   } catch (const json::exception& error) {
-    fail<InputError>("{}: not a checkpoint's description: {}", about_file.string(), error.what());
+    const std::string text = error.what();  // "[json.exception.out_of_range.403] key ..."
+    fail<InputError>("{}: not a checkpoint's description: {}", about_file.string(),
+                     text.substr(text.find(' ') + 1));
   }
 }
 

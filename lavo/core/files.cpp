@@ -60,6 +60,8 @@ void write_atomically(const std::filesystem::path& path, const std::string& cont
                         std::strerror(errno));
     return;
   }
+  require<InputError>(path.has_filename(), "'{}': cannot be written: wanted the name of a file",
+                      path.string());
   const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
   const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
   std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
@@ -73,7 +75,13 @@ void write_atomically(const std::filesystem::path& path, const std::string& cont
   }
   file.close();
   sync(temporary, O_RDONLY);
-  std::filesystem::rename(temporary, path);
+  std::error_code failed;
+  std::filesystem::rename(temporary, path, failed);
+  if (failed) {
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored);
+    fail<InputError>("{}: cannot be written: {}", path.string(), failed.message());
+  }
   sync(directory, O_RDONLY | O_DIRECTORY);
 }
 

@@ -121,10 +121,13 @@ NamedTensors parse_safetensors(std::string_view bytes, const std::string& source
                         "{}: tensor '{}' begins at byte {}, the one before ends at {}", source,
                         slice.name, slice.begin, used);
     used = slice.end;
+    const std::string_view bytes_of = data.substr(slice.begin, slice.end - slice.begin);
+    require<InputError>(slice.type != torch::kBool ||
+                            std::ranges::all_of(bytes_of, [](char c) { return c == 0 || c == 1; }),
+                        "{}: tensor '{}': a BOOL must be a byte 0 or 1, got another", source,
+                        slice.name);
     Tensor tensor = torch::empty(slice.shape, slice.type);
-    if (slice.end > slice.begin) {
-      std::memcpy(tensor.data_ptr(), data.data() + slice.begin, slice.end - slice.begin);
-    }
+    if (!bytes_of.empty()) std::memcpy(tensor.data_ptr(), bytes_of.data(), bytes_of.size());
     tensors.emplace(slice.name, std::move(tensor));
   }
   require<InputError>(used == data.size(), "{}: {} bytes after the last tensor", source,
