@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// LibTorch, where a test uses it, comes first (as its headers do in alphabetical order): both define
-// CHECK, and a test means Catch2's. Nothing else includes Catch2.
+// LibTorch, where a test uses it, comes first (as its headers do in alphabetical order): both
+// define CHECK, and a test means Catch2's. Nothing else includes Catch2.
 #pragma once
 #undef CHECK
 #undef CHECK_EQ
