@@ -28,6 +28,7 @@ environment
   CMAKE_PREFIX_PATH   a LibTorch 2.11 of your own: then none is installed
   LAVO_ENV_ROOT       where installed environments are kept; default ~/.cache/lavo
   LAVO_WERROR=ON      warnings are errors
+  LAVO_CUDA_ARCHITECTURES  of the preset cuda, as CMake names them; default 80, 90 and 100
   JOBS                parallel compile and test jobs; default one for each core
 TEXT
 }

@@ -117,8 +117,8 @@ Performer::Performer(const Options& options, const Setting& setting, at::Generat
     : options_(options) {
   if (!options_.feature_count) options_.feature_count = default_feature_count(setting.head_dim);
   projection_ = register_buffer("projection", draw(setting.heads, setting.head_dim, generator));
-  generator_ = torch::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(
-      torch::randint(int64_t{1} << 53, {1}, generator, torch::kLong).item<int64_t>()));
+  redraw_seed_ = static_cast<uint64_t>(
+      torch::randint(int64_t{1} << 53, {1}, generator, torch::kLong).item<int64_t>());
 }
 
 Tensor Performer::draw(int64_t heads, int64_t width, at::Generator& generator) const {
@@ -136,7 +136,10 @@ void Performer::count_training_forward() {
   if (training_forwards_ > 0 && training_forwards_ % options_.redraw_interval == 0) {
     torch::NoGradGuard no_grad;
     const int64_t heads = projection_.dim() == 3 ? projection_.size(0) : 1;
-    const Tensor fresh = draw(heads, projection_.size(-1), generator_);
+    const int64_t redraws = training_forwards_ / options_.redraw_interval;
+    auto generator =
+        torch::make_generator<at::CPUGeneratorImpl>(redraw_seed_ + static_cast<uint64_t>(redraws));
+    const Tensor fresh = draw(heads, projection_.size(-1), generator);
     // New storage: a backward pass that is still to come works with the old one.
     projection_.set_data(fresh.to(projection_.options()));
   }

@@ -77,6 +77,7 @@ class Performer final : public Mechanism {
   std::unique_ptr<State> new_state() const override;
   Cost cost(const Shape& shape, bool causal) const override;
   bool one_or_per_head(const std::string& tensor) const override { return tensor == "projection"; }
+  void resume_training(int64_t forwards) override { training_forwards_ = forwards; }
 
  protected:
   Tensor attend(const Inputs& in, State* state) override;
@@ -88,7 +89,7 @@ class Performer final : public Mechanism {
 
   Options options_;
   Tensor projection_;
-  at::Generator generator_;  ///< of the projections after the first
+  uint64_t redraw_seed_ = 0;  ///< the k-th redraw has this one + k
   int64_t training_forwards_ = 0;
 };
 

@@ -42,6 +42,8 @@ Tensor largest_BHS(const Inputs& in, const PerformerFormula& formula) {
   return torch::cat(blocks, 2);
 }
 
+Tensor finite(const Tensor& x) { return x.masked_fill(x == kMinusInfinity, 0); }
+
 /// phi_q without M^(-1/2).
 Tensor query_features(const Tensor& query, const PerformerFormula& formula) {
   const auto [u, g] = exponents(query, formula.projection);
@@ -65,6 +67,11 @@ Tensor performer_rows(const Inputs& in, const PerformerFormula& formula,
                                : std::get<0>(own.max(2, true)).expand_as(own);
     of_row = prefix && causal ? reached.index_select(2, row).unsqueeze(3)
                               : reached.narrow(2, 0, 1).unsqueeze(3);
+    // Padded keys have no weight: numbers in place of infinities, which would make NaN of
+    // gradients.
+    own = finite(torch::where(own == kMinusInfinity, reached, own));
+    reached = finite(reached);
+    of_row = finite(of_row);
   }
   const RowWeights weights = [&](const Tensor&, const Tensor& key, int64_t first) {
     const auto [u, g] = exponents(key, formula.projection);

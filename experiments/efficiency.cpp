@@ -99,6 +99,15 @@ void check_first(const EfficiencyAxes& axes, const json& options, Workload& work
   }
 }
 
+/// After a call. What no fused kernel covers runs composed, and must not be timed as fused.
+void require_implementation(const EfficiencyAxes& axes, const Mechanism& mechanism) {
+  if (axes.implementation != Implementation::kFused || mechanism.is_fused()) return;
+  throw CellFailure("skipped",
+                    fmt::format("no fused kernel of {} covers this call; implementation = composed "
+                                "measures it",
+                                axes.mechanism));
+}
+
 /// One call with the allocator watched.
 void measure_memory(const TimedCall& call, torch::Device device, Outcome& outcome) {
   call.before();
@@ -280,6 +289,7 @@ Outcome Efficiency::run(const Case& cell) const {
   Outcome outcome;
   if (cell.block == 0) {  // the same in every block
     check_first(axes, point.options, *work, outcome);
+    require_implementation(axes, *mechanism);
     measure_memory(work->timed(), device, outcome);
   }
   measure_time(axes, *work, cost_of(axes, *mechanism),

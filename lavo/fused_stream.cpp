@@ -26,9 +26,6 @@ Tensor attend_piece(AttendInputs piece, AttendStream& stream, KeyValueCache& win
   piece.value = window.value();
   piece.key_mask = window.mask();
   stream.past = piece.key.size(2) - T;
-  if (piece.projected.defined()) {  // a row for each key; the means hold the earlier ones already
-    piece.projected = torch::constant_pad_nd(piece.projected, {0, 0, stream.past, 0});
-  }
   const Tensor output = attend_piece(piece, stream);
   window.keep_last(windows.kept(position + T));
   return output;

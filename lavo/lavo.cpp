@@ -59,10 +59,7 @@ class GlobalPart {
  public:
   GlobalPart(const Inputs& in, const LavoBases& bases, MemoryKind kind,
              const std::vector<int64_t>& lengths, LavoState& carried)
-      : in_(in),
-        rows_HRX_(bases.rows_HRX),
-        queries_(in.query.split_with_sizes(lengths, 2)),
-        carried_(carried) {
+      : in_(in), rows_HRX_(bases.rows_HRX), carried_(carried) {
     memory_.key_bases_HRD = bases.key_HRD;
     memory_.value_bases_HRD = bases.value_HRD;
     const Sources source = sources(in, kind);
@@ -76,14 +73,14 @@ class GlobalPart {
                                                  : memory_.value_mean_BHTR;
   }
 
-  /// Of the i-th tile, which begins at token t.
-  Tensor tile(size_t i, int64_t t) {
+  /// Of the queries of the i-th tile, which begins at token t.
+  Tensor tile(size_t i, int64_t t, const Tensor& query) {
     if (is_causal()) {
       memory_.value_mean_BHTR = means(carried_.value_mean, values_[i], t);
       memory_.key_mean_BHTR =
           keys_.empty() ? memory_.value_mean_BHTR : means(carried_.key_mean, keys_[i], t);
     }
-    return memory_attention(to_compute(queries_[i]), memory_);
+    return memory_attention(to_compute(query), memory_);
   }
 
  private:
@@ -95,7 +92,7 @@ class GlobalPart {
 
   const Inputs& in_;
   Tensor rows_HRX_;
-  std::vector<Tensor> queries_, values_, keys_;
+  std::vector<Tensor> values_, keys_;
   LavoState& carried_;
   Memory memory_;
 };
@@ -210,7 +207,7 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   Pieces outputs(T);
   int64_t t = 0;
   for (size_t i = 0; i < lengths.size(); t += lengths[i++]) {
-    const Tensor global_part = global ? memory->tile(i, t) : Tensor();
+    const Tensor global_part = global ? memory->tile(i, t, queries[i]) : Tensor();
     const Tensor local_part =
         !local      ? Tensor()
         : recompute ? to_compute(local_parts[i])

@@ -70,8 +70,8 @@ std::map<std::vector<json>, Cells> split(const Cells& cells, const std::vector<s
 std::set<std::string> varying_axes(const Cells& cells);
 
 /// Names each variant of a mechanism by what sets it apart: "lavo", "lavo, window 8". An option's
-/// usual value goes without saying: the one that more than half of the mechanism's cells have, else
-/// its default.
+/// usual value goes without saying: its default where a cell has it, else the one that more than
+/// half of the mechanism's cells have.
 class Labels {
  public:
   /// `apart`: axes that a figure shows otherwise (its x axis, its panels, the seed).

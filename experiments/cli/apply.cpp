@@ -137,10 +137,10 @@ void add_apply(CLI::App& program, int& exit_code) {
       "--check", a->check, "compare with expected_*: exit 1 where |a - b| > atol + rtol |b|");
   command->add_option("--rtol", a->rtol, "default by type: 1e-9 in float64")
       ->needs(check)
-      ->check(at_least_zero());
+      ->check(number_in(0));
   command->add_option("--atol", a->atol, "default by type: 1e-10 in float64")
       ->needs(check)
-      ->check(at_least_zero());
+      ->check(number_in(0));
   command->footer(
       "Example: lavo-bench apply --mechanism local --options '{\"window\": 8}' --causal\n"
       "           --input in.safetensors --output out.safetensors --grad --check");

@@ -7,18 +7,21 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace lavo {
 
-/// For check(): a finite number from 0 on. CLI11's own lets NaN pass and prints 300 digits.
-inline CLI::Validator at_least_zero() {
-  const auto refusal = [](std::string& text) -> std::string {
+/// For check(): a finite number in [low, high]. CLI11's own lets NaN pass and prints 300 digits.
+inline CLI::Validator number_in(double low, double high = std::numeric_limits<double>::infinity()) {
+  const std::string wanted =
+      std::isinf(high) ? fmt::format(">= {}", low) : fmt::format("in {} ... {}", low, high);
+  const auto refusal = [=](std::string& text) -> std::string {
     double number = 0;
-    const bool fits =
-        CLI::detail::lexical_cast(text, number) && std::isfinite(number) && number >= 0;
-    return fits ? "" : fmt::format("must be a number >= 0, got '{}'", text);
+    const bool fits = CLI::detail::lexical_cast(text, number) && std::isfinite(number) &&
+                      low <= number && number <= high;
+    return fits ? "" : fmt::format("must be a number {}, got '{}'", wanted, text);
   };
-  return {refusal, "NONNEGATIVE"};
+  return {refusal, "FLOAT " + wanted};
 }
 
 /// For check(): an integer from 0 on that fits 64 bits; CLI11 takes larger ones for the largest.

@@ -142,7 +142,7 @@ void add_evaluate(CLI::App& program, int& exit_code) {
       ->capture_default_str();
   command->add_option("--prompt", a->prompt, "what the sample goes on from");
   command->add_option("--temperature", a->sample.temperature, "0: always the likeliest token")
-      ->check(at_least_zero())
+      ->check(number_in(0))
       ->capture_default_str();
   command->add_option("--seed", a->seed, "of the sample")
       ->check(integer_at_least_zero())

@@ -2,7 +2,6 @@
 #include "experiments/harness/noise.h"
 
 #include "experiments/cli/command.h"
-#include "lavo/core/check.h"
 
 namespace lavo {
 
@@ -11,11 +10,9 @@ void add_noise(CLI::App& program, int& exit_code) {
       program.add_subcommand("noise", "Scores this machine: the same work timed against itself");
   auto seconds = std::make_shared<double>(2);
   command->add_option("--seconds", *seconds, "For each kind of work")
-      ->check(CLI::Range(0.01, 3600.0))
+      ->check(number_in(0.01, 3600))
       ->capture_default_str();
   command->callback([=, &exit_code] {
-    require<InputError>(std::isfinite(*seconds), "noise: --seconds must be 0.01 ... 3600, got {}",
-                        *seconds);
     fmt::print("{:24} {:>10} {:>9} {:>12} {:>8}\n", "work", "time [ms]", "spread", "A/A (95 %)",
                "drift");
     const std::vector<Noise> noises = measure_noise(*seconds);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/harness/plan.h"
 
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -228,8 +230,8 @@ class SweepPlanner {
     try {
       cell.refused = experiment_.refused(cell.axes);
       if (cell.refused.empty()) cell.prediction = experiment_.predict(cell.axes, limits_);
-    } catch (const std::exception& error) {  // too large for its parameters to be made
-      const std::string text = error.what();
+    } catch (const c10::Error& error) {  // too large for its parameters to be made
+      const std::string text = error.what_without_backtrace();
       cell.refused = "the mechanism cannot be made: " + text.substr(0, text.find('\n'));
     }
     json row = cell.axes;

@@ -128,6 +128,10 @@ class Trainer {
     const Tensor& losses = tensors.at("losses");
     result_.losses.assign(losses.data_ptr<float>(), losses.data_ptr<float>() + losses.numel());
     result_.seconds = tensors.at("seconds").item<double>();
+    for (const auto& module : model_.modules(/*include_self=*/false)) {
+      auto* mechanism = dynamic_cast<Mechanism*>(module.get());
+      if (mechanism) mechanism->resume_training(step() * options_.accumulate);
+    }
   }
 
   Transformer& model_;

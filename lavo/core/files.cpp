@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -41,11 +42,13 @@ nlohmann::json read_json(const std::filesystem::path& path) {
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    const size_t at = std::min(error.byte, text.size());
+    // `byte` counts what was read, the offending character included; its word begins earlier.
+    size_t at = std::min(std::max<size_t>(error.byte, 1) - 1, text.size());
+    while (at > 0 && std::isalnum(static_cast<unsigned char>(text[at - 1]))) --at;
     const auto line =
         std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
     const size_t start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
-    fail<InputError>("{}:{}:{}: not JSON", path.string(), line, at - std::min(at, start) + 1);
+    fail<InputError>("{}:{}:{}: not JSON", path.string(), line, at - start + 1);
   } catch (const nlohmann::json::out_of_range&) {
     fail<InputError>("{}: not JSON: a number is too large", path.string());
   }

@@ -102,6 +102,9 @@ class Mechanism : public torch::nn::Module {
   /// given.
   virtual bool one_or_per_head(const std::string& /*tensor*/) const { return false; }
 
+  /// Goes on as after so many forward passes in training mode, for what changes with their number.
+  virtual void resume_training(int64_t /*forwards*/) {}
+
   /// From now on composed of LibTorch operators, also where a fused kernel covers the call.
   void use_composed() { composed_ = true; }
 

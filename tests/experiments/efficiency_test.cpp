@@ -33,6 +33,7 @@ class Spoilt final : public Mechanism {
   Patterns patterns() const override { return right_->patterns(); }
   Cost cost(const Shape& s, bool causal) const override { return right_->cost(s, causal); }
   std::string kind() const override { return right_->kind(); }
+  bool is_fused() const override { return right_->is_fused(); }
 
  protected:
   Tensor attend(const Inputs& in, State* state) override {
@@ -59,6 +60,14 @@ std::shared_ptr<Mechanism> make_spoilt(const std::string& name, const json& opti
                                        torch::ScalarType type, torch::Device device) {
   return std::make_shared<Spoilt>(make_mechanism(name, options, setting, seed, type, device),
                                   kOutputPercent / 100.0, kGradientPercent / 100.0);
+}
+
+std::shared_ptr<Mechanism> make_composed(const std::string& name, const json& options,
+                                         const Setting& setting, uint64_t seed,
+                                         torch::ScalarType type, torch::Device device) {
+  auto mechanism = make_mechanism(name, options, setting, seed, type, device);
+  mechanism->use_composed();
+  return mechanism;
 }
 
 }  // namespace
@@ -114,6 +123,15 @@ TEST_CASE("a wrong result is not timed") {
   CHECK(status_of(Efficiency(&make_spoilt<101, 100>), decode) == "wrong");
   CHECK(status_of(Efficiency(&make_spoilt<100, 101>), forward) == "ok");
   CHECK(status_of(Efficiency(&make_spoilt<100, 101>), backward) == "wrong");
+}
+
+TEST_CASE("what runs composed is not timed as fused") {
+  for (const char* pass : {"forward", "forward_backward", "decode"}) {
+    json axes = {{"mechanism", "lavo"}, {"length", 64}, {"pass", pass}};
+    CHECK(status_of(Efficiency(&make_composed), axes) == "skipped");
+    axes["implementation"] = "composed";
+    CHECK(status_of(Efficiency(&make_composed), axes) == "ok");
+  }
 }
 
 TEST_CASE("axes are filled in, and options of other mechanisms are dropped") {

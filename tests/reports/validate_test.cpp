@@ -136,7 +136,7 @@ TEST_CASE("broken text is refused with line and column") {
   json bad = good_cell();
   bad["elapsed_s"] = -1;
   CHECK_THAT(refusal(write(directory, "a.json", "{\"schema\":\n  nan}")),
-             ContainsSubstring("a.json:2:"));
+             ContainsSubstring("a.json:2:3: not JSON"));
   CHECK_THAT(refusal(write(directory, "b.jsonl", good + "\n" + bad.dump() + "\n")),
              ContainsSubstring("b.jsonl:2: $.elapsed_s: got -1"));
   CHECK_THAT(refusal(write(directory, "c.jsonl", good + "\n" + good.substr(0, 40))),

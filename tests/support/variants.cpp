@@ -114,6 +114,19 @@ bool refuses(Mechanism& mechanism, const Inputs& in) {
   }
 }
 
+double moved_by(double error, Mechanism& mechanism, const Inputs& in) {
+  torch::NoGradGuard no_grad;
+  mechanism.to(torch::kFloat64);
+  Inputs nearby = in;
+  auto generator = torch::make_generator<at::CPUGeneratorImpl>(1);
+  for (Tensor* x : {&nearby.query, &nearby.key, &nearby.value}) {
+    *x = x->to(torch::kFloat64);
+    *x = *x * (1 + error * torch::randn(x->sizes(), generator, x->options()));
+  }
+  const auto rows = all_rows(in.query.size(2));
+  return worst_row_error(mechanism.reference(nearby, rows), mechanism.reference(in, rows));
+}
+
 void disturb_parameters(Mechanism& mechanism, uint64_t seed) {
   torch::NoGradGuard no_grad;
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed + 100);

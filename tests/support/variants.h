@@ -33,6 +33,13 @@ std::vector<Variant> small_mechanisms();
 /// These options do not go with this pattern: a ShapeError says so.
 bool refuses(Mechanism& mechanism, const Inputs& in);
 
+/// What inputs wrong by `error`, relative, do to the reference, as worst_row_error: an
+/// ill-conditioned function (a pseudoinverse) enlarges roundings. Leaves the mechanism in float64.
+double moved_by(double error, Mechanism& mechanism, const Inputs& in);
+
+/// An iteration that rounds at every step may carry that many times further.
+inline constexpr double kIterationSlack = 16;
+
 /// Random parameters in place of those that start at zero, so that a forgotten one is noticed.
 void disturb_parameters(Mechanism& mechanism, uint64_t seed);
 

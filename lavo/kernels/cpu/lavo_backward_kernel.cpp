@@ -318,16 +318,7 @@ void run(const LavoBackward& backward) {
 }  // namespace
 
 void lavo_backward(const LavoBackward& backward) {
-  switch (backward.call.storage) {
-    case Storage::kFloat64:
-      return run<double>(backward);
-    case Storage::kFloat32:
-      return run<float>(backward);
-    case Storage::kBFloat16:
-      return run<BFloat16>(backward);
-    case Storage::kFloat16:
-      return run<Float16>(backward);
-  }
+  by_storage(backward.call.storage, [&]<class S>() { run<S>(backward); });
 }
 
 }  // namespace lavo::cpu::LAVO_ISA

@@ -46,7 +46,7 @@ struct LavoCall {
   const void* key_bases = nullptr;  ///< [H or 1, R, D]; projects the tokens too
   const void* value_bases = nullptr;
   int64_t bases_head = 0;           ///< stride between heads: R D or 0
-  const void* projected = nullptr;  ///< [B, S, R]
+  const void* projected = nullptr;  ///< [B, S - past, R]
   const void* decay = nullptr;      ///< [R]
 
   int64_t window = 0;  ///< 0: no local part

@@ -107,16 +107,7 @@ void run(const LavoForward& forward) {
 }  // namespace
 
 void lavo_forward(const LavoForward& forward) {
-  switch (forward.call.storage) {
-    case Storage::kFloat64:
-      return run<double>(forward);
-    case Storage::kFloat32:
-      return run<float>(forward);
-    case Storage::kBFloat16:
-      return run<BFloat16>(forward);
-    case Storage::kFloat16:
-      return run<Float16>(forward);
-  }
+  by_storage(forward.call.storage, [&]<class S>() { run<S>(forward); });
 }
 
 }  // namespace lavo::cpu::LAVO_ISA

@@ -72,9 +72,7 @@ class MeansAgain {
       track.after = scratch.take<T>(R_);
       track.later = scratch.take<T>(R_);
     }
-    for (int64_t r = 0; r < R_; ++r) {
-      decay_[r] = call.decay && r < call.R ? static_cast<const T*>(call.decay)[r] : T(0);
-    }
+    load_decay(call, decay_);
   }
 
   /// Finds what the means start from in every tile of a chunk.

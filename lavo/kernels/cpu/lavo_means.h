@@ -32,15 +32,16 @@ class SourceTokens {
       : width_(call.source == MemorySource::kProjected ? call.R : call.D),
         tokens_{head_of<S>(call.value, b, h), head_of<S>(call.key, b, h)},
         projected_(static_cast<const T*>(call.projected)),
+        past_(call.past),
         visible_(visible_from(call, b, 0)) {
-    if (projected_) projected_ += b * call.S * call.R;
+    if (projected_) projected_ += b * (call.S - past_) * call.R;
   }
   int64_t width() const { return width_; }
   /// (rows, padded width); hidden tokens are zeros.
   void load(int64_t source, int64_t key, int64_t rows, T* tile) const {
     const bool* visible = visible_ ? visible_ + key : nullptr;
     if (projected_) {
-      load_tile<T>(projected_ + key * width_, width_, rows, width_, visible, tile);
+      load_tile<T>(projected_ + (key - past_) * width_, width_, rows, width_, visible, tile);
     } else {
       const HeadTokens<S>& tokens = tokens_[source];
       load_tile<S>(tokens.at(key), tokens.stride, rows, width_, visible, tile);
@@ -51,6 +52,7 @@ class SourceTokens {
   int64_t width_;
   HeadTokens<S> tokens_[2];
   const T* projected_;
+  int64_t past_;  ///< keys that have no projected row: the means hold them
   const bool* visible_;
 };
 

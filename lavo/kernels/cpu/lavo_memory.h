@@ -28,9 +28,7 @@ class MeanTiles {
       track.mean = scratch.take<T>(R_);
       track.since = scratch.take<T>(R_);
     }
-    for (int64_t r = 0; r < R_; ++r) {
-      decay_[r] = call.decay && r < call.R ? static_cast<const T*>(call.decay)[r] : T(0);
-    }
+    load_decay(call, decay_);
   }
 
   void begin(int64_t b, int64_t h, int64_t chunk, const T* project) {
@@ -153,26 +151,27 @@ void advance_weight(const LavoCall& call, const Starts<S>& starts, const LavoStr
   }
 }
 
+/// z = scale h^K a + padding, the logits of a query; returns the largest.
+template <class T>
+LAVO_INLINE T memory_logits(const T* a, const T* key_mean, const T* padding, T scale, int64_t R,
+                            T* z) {
+  Vector<T> most = broadcast(-T(__builtin_inf()));
+  for (int64_t r = 0; r < R; r += kLanes<T>) {
+    const Vector<T> logit = load(a + r) * (load(key_mean + r) * scale) + load(padding + r);
+    store(z + r, logit);
+    most = larger(most, logit);
+  }
+  return largest_lane<T>(most);
+}
+
 /// a (rows, R) = B_K q -> factor softmax(scale h^K a) h^V, row by row; `padding` (R) is 0, and -inf
 /// beyond the rows of the memory.
 template <class T>
 void memory_weights(T* a, int64_t rows, int64_t R, const T* key_mean, const T* value_mean,
                     int64_t mean_row, const T* padding, T scale, T factor) {
   for (int64_t i = 0; i < rows; ++i, a += R, key_mean += mean_row, value_mean += mean_row) {
-    Vector<T> most = broadcast(-T(__builtin_inf()));
-    for (int64_t r = 0; r < R; r += kLanes<T>) {
-      const Vector<T> z = load(a + r) * (load(key_mean + r) * scale) + load(padding + r);
-      store(a + r, z);
-      most = larger(most, z);
-    }
-    const T largest = largest_lane<T>(most);
-    Vector<T> total{};
-    for (int64_t r = 0; r < R; r += kLanes<T>) {
-      const Vector<T> e = exp<T>(load(a + r) - largest);
-      store(a + r, e);
-      total += e;
-    }
-    const T share = factor / sum_of_lanes<T>(total);
+    const T largest = memory_logits(a, key_mean, padding, scale, R, a);
+    const T share = factor / exp_row(a, R, largest);
     for (int64_t r = 0; r < R; r += kLanes<T>) {
       store(a + r, load(a + r) * (load(value_mean + r) * share));
     }
@@ -189,13 +188,7 @@ T memory_gradients(T* a, T* dg, T* key_gradient, T* weights, T* p, int64_t rows,
   T of_factor = 0;
   for (int64_t i = 0; i < rows;
        ++i, a += R, dg += R, key_mean += mean_row, value_mean += mean_row) {
-    Vector<T> most = broadcast(-T(__builtin_inf()));
-    for (int64_t r = 0; r < R; r += kLanes<T>) {
-      const Vector<T> z = load(a + r) * (load(key_mean + r) * scale) + load(padding + r);
-      store(p + r, z);
-      most = larger(most, z);
-    }
-    const T largest = largest_lane<T>(most);
+    const T largest = memory_logits(a, key_mean, padding, scale, R, p);
     Vector<T> total{}, dots{};
     for (int64_t r = 0; r < R; r += kLanes<T>) {
       const Vector<T> e = exp<T>(load(p + r) - largest);

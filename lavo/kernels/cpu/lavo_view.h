@@ -7,6 +7,29 @@
 
 namespace lavo::cpu::LAVO_ISA {
 
+/// Calls run with the type that the tokens are stored in: by_storage(s, [&]<class S>() { ... }).
+template <class Run>
+void by_storage(Storage storage, const Run& run) {
+  switch (storage) {
+    case Storage::kFloat64:
+      return run.template operator()<double>();
+    case Storage::kFloat32:
+      return run.template operator()<float>();
+    case Storage::kBFloat16:
+      return run.template operator()<BFloat16>();
+    case Storage::kFloat16:
+      return run.template operator()<Float16>();
+  }
+}
+
+/// The decay of each row, zeros beyond them; zeros where there is none.
+template <class T>
+void load_decay(const LavoCall& call, T* decay) {
+  for (int64_t r = 0; r < padded(call.R); ++r) {
+    decay[r] = call.decay && r < call.R ? static_cast<const T*>(call.decay)[r] : T(0);
+  }
+}
+
 template <class S>
 struct HeadTokens {
   S* data;

@@ -179,6 +179,18 @@ inline void transpose_tile(const T* from, int64_t from_row, int64_t rows, int64_
 
 // ---- softmax ----
 
+/// row = exp(row - largest); returns the sum.
+template <class T>
+LAVO_INLINE T exp_row(T* row, int64_t width, T largest) {
+  Vector<T> total{};
+  for (int64_t c = 0; c < width; c += kLanes<T>) {
+    const Vector<T> e = exp<T>(load(row + c) - largest);
+    store(row + c, e);
+    total += e;
+  }
+  return sum_of_lanes<T>(total);
+}
+
 /// row = factor softmax(row) over `width` numbers, a multiple of kTile. -inf gets 0; a row of only
 /// -inf becomes zeros.
 template <class T>
@@ -190,13 +202,7 @@ LAVO_INLINE void softmax_row(T* row, int64_t width, T factor) {
     for (int64_t c = 0; c < width; c += kLanes<T>) store(row + c, Vector<T>{});
     return;
   }
-  Vector<T> total{};
-  for (int64_t c = 0; c < width; c += kLanes<T>) {
-    const Vector<T> e = exp<T>(load(row + c) - largest);
-    store(row + c, e);
-    total += e;
-  }
-  const T scale = factor / sum_of_lanes<T>(total);
+  const T scale = factor / exp_row(row, width, largest);
   for (int64_t c = 0; c < width; c += kLanes<T>) store(row + c, load(row + c) * scale);
 }
 

@@ -2,16 +2,10 @@
 // From a shape known at run time to one of the kernels' instances.
 #pragma once
 
+#include "lavo/kernels/cuda/element.cuh"
 #include "lavo/kernels/cuda/lavo_launch.cuh"
 
 namespace lavo::cuda {
-
-template <class T>
-constexpr Element element_of() {
-  return std::is_same<T, float>::value    ? Element::kFloat32
-         : std::is_same<T, __half>::value ? Element::kFloat16
-                                          : Element::kBfloat16;
-}
 
 /// A GPU build has every instance of plan.h; on the host, where kernels run only in tests, each
 /// path through the code is enough.

@@ -40,6 +40,11 @@ cuda::LavoShape shape_of(const AttendInputs& in) {
   return s;
 }
 
+bool is_same_memory(const at::Tensor& a, const at::Tensor& b) {
+  return a.const_data_ptr() == b.const_data_ptr() && a.sizes() == b.sizes() &&
+         a.strides() == b.strides();
+}
+
 /// Why the kernels do not take it; null when they do. in.query is on a GPU.
 const char* refusal(const AttendInputs& in) {
   if (in.query.scalar_type() == at::kDouble) return "float64 is composed";
@@ -48,6 +53,9 @@ const char* refusal(const AttendInputs& in) {
   if (in.cross || in.query.size(2) != in.key.size(2)) return "cross attention is composed";
   if (in.value.size(3) != in.query.size(3)) return "the value width must be that of the query";
   if (in.memory == "none" && in.window == 0) return "neither a memory nor a window is asked for";
+  if ((in.memory == "shared" || in.memory == "key_value") &&
+      !is_same_memory(in.key_bases, in.value_bases))
+    return "key_bases and value_bases differ only with memory 'projected'";
   return cuda::why_not(shape_of(in));
 }
 
@@ -73,7 +81,7 @@ at::Tensor scratch(const at::Tensor& like, int64_t count) {
 /// Inputs as the kernels want them, and pointers to them.
 struct Prepared {
   explicit Prepared(const AttendInputs& given) : in(checked(given)), shape(shape_of(in)) {
-    const char* const why = refusal(in);
+    const char* const why = refusal(given);
     TORCH_CHECK(why == nullptr, "lavo::attend on CUDA: ", why);
     const at::ScalarType type = in.query.scalar_type();
     for (at::Tensor* x : {&in.query, &in.key, &in.value}) *x = with_aligned_rows(*x);
@@ -89,12 +97,7 @@ struct Prepared {
     key_bases = in.key_bases.to(type);
     call.key_bases = key_bases.const_data_ptr();
     call.bases_head = key_bases.size(0) == 1 ? 0 : key_bases.size(1) * key_bases.size(2);
-    if (shape.memory != cuda::Memory::kContext) {
-      TORCH_CHECK(in.key_bases.const_data_ptr() == in.value_bases.const_data_ptr(),
-                  "lavo::attend on CUDA: key_bases and value_bases differ only with memory "
-                  "'projected'");
-      return;
-    }
+    if (shape.memory != cuda::Memory::kContext) return;
     value_bases = in.value_bases.to(type);
     projected = with_aligned_rows(in.projected.to(type).unsqueeze(1));
     call.value_bases = value_bases.const_data_ptr();
