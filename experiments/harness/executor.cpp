@@ -56,11 +56,6 @@ class Worker final : public Executor {
     if (device.type == "cuda") {
       variables_.push_back("CUDA_VISIBLE_DEVICES=" + visible_device(device.index));
     }
-    if (!std::getenv("OMP_WAIT_POLICY") && !std::getenv("GOMP_SPINCOUNT")) {
-      // By default a waiting thread spins for a millisecond: on a machine that is not idle it keeps
-      // the one that it waits for from its core.
-      variables_.push_back("GOMP_SPINCOUNT=20000");
-    }
   }
 
   void start(const Job& job) override {
