@@ -36,7 +36,8 @@ struct LanguageModelAxes {
 /// window, over the offset in the mechanism's block, over equal chunks of the text, and the
 /// training loss over steps. Beside them the order-1 and order-2 byte models trained on the same
 /// split: a model that is worse than order 2 is noted as not trained. Every context scores the same
-/// tokens. training_time and tokens_per_second are taken while other cells train on the other cores.
+/// tokens. training_time and tokens_per_second are taken while other cells train on the other
+/// cores.
 class LanguageModel final : public Experiment {
  public:
   std::string name() const override { return "language_model"; }
