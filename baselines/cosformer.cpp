@@ -11,7 +11,7 @@
 namespace lavo {
 namespace {
 
-constexpr int64_t kChunk = 64;
+constexpr int64_t kCosformerChunk = 64;
 constexpr double kSmallestNormaliser = 1e-6;
 
 }  // namespace
@@ -50,7 +50,7 @@ Tensor Cosformer::attend(const Inputs& in, State* state) {
   };
   const FeatureAttention attention{
       .features = 2 * in.query.size(3),
-      .chunk = kChunk,
+      .chunk = kCosformerChunk,
       .query = phi,
       .key = [phi](const FeatureTile& tile, const Tensor&) { return KeyFeatures{phi(tile)}; },
       .output = [](const Tensor& sum, const Tensor& count,
@@ -71,7 +71,8 @@ Tensor Cosformer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
 }
 
 Cost Cosformer::cost(const Shape& shape, bool causal) const {
-  return feature_cost(shape, causal, 2 * shape.D, kChunk, 3 * static_cast<double>(shape.D));
+  return feature_cost(shape, causal, 2 * shape.D, kCosformerChunk,
+                      3 * static_cast<double>(shape.D));
 }
 
 }  // namespace lavo

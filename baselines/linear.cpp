@@ -7,14 +7,14 @@
 namespace lavo {
 namespace {
 
-constexpr int64_t kChunk = 64;
+constexpr int64_t kLinearChunk = 64;
 
 }  // namespace
 
 Tensor Linear::attend(const Inputs& in, State* state) {
   const FeatureAttention attention{
       .features = in.query.size(3),
-      .chunk = kChunk,
+      .chunk = kLinearChunk,
       .query = [](const FeatureTile& tile) { return elu_plus_one(tile.x_BHTD); },
       .key = [](const FeatureTile& tile,
                 const Tensor&) { return KeyFeatures{elu_plus_one(tile.x_BHTD)}; },
@@ -33,7 +33,7 @@ Tensor Linear::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
 }
 
 Cost Linear::cost(const Shape& shape, bool causal) const {
-  return feature_cost(shape, causal, shape.D, kChunk, 2 * static_cast<double>(shape.D));
+  return feature_cost(shape, causal, shape.D, kLinearChunk, 2 * static_cast<double>(shape.D));
 }
 
 }  // namespace lavo

@@ -12,7 +12,7 @@
 namespace lavo {
 namespace {
 
-constexpr int64_t kChunk = 128;
+constexpr int64_t kPerformerChunk = 128;
 
 int64_t default_feature_count(int64_t width) {
   const double d = static_cast<double>(width);
@@ -165,7 +165,7 @@ Tensor Performer::attend(const Inputs& in, State* state) {
   const double added = options_.key_sum_epsilon * (relu ? 1 : std::sqrt(static_cast<double>(M)));
   FeatureAttention attention{
       .features = M,
-      .chunk = kChunk,
+      .chunk = kPerformerChunk,
       .has_levels = causal && !relu && stabilizer == Stabilizer::kPrefix,
       .query =
           [=](const FeatureTile& tile) {
@@ -187,7 +187,8 @@ Tensor Performer::attend(const Inputs& in, State* state) {
       return running_key_features(features, tile, reached);
     };
   } else {
-    const int64_t tile_length = feature_tile_length(in.shape(), M, kChunk, in.key.device());
+    const int64_t tile_length =
+        feature_tile_length(in.shape(), M, kPerformerChunk, in.key.device());
     const Tensor highest = maximum_of_keys(features, in, stabilizer, tile_length);
     attention.key = [features, highest](const FeatureTile& tile, const Tensor&) {
       return key_features(features, tile, highest);
@@ -209,7 +210,8 @@ Tensor Performer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
 
 Cost Performer::cost(const Shape& shape, bool causal) const {
   const int64_t M = projection_.size(-2);
-  return feature_cost(shape, causal, M, kChunk, 2 * static_cast<double>(M * (shape.D + 2)));
+  return feature_cost(shape, causal, M, kPerformerChunk,
+                      2 * static_cast<double>(M * (shape.D + 2)));
 }
 
 }  // namespace lavo

@@ -9,7 +9,7 @@
 namespace lavo {
 namespace {
 
-constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+constexpr double kHiddenLogit = -std::numeric_limits<double>::infinity();
 
 double scale_of(const Tensor& query) { return 1 / std::sqrt(static_cast<double>(query.size(3))); }
 
@@ -63,7 +63,7 @@ Tensor VanillaBase::attend_rows(const Inputs& in, const std::vector<int64_t>& ro
         (in.query.narrow(2, t, 1) * in.key.narrow(2, 0, seen)).sum(-1) * scale_of(in.query);
     if (in.key_mask.defined()) {
       weight = weight.masked_fill(in.key_mask.narrow(1, 0, seen).logical_not().unsqueeze(1),
-                                  kMinusInfinity);
+                                  kHiddenLogit);
     }
     weight = (weight - weight.amax(-1, true).nan_to_num(0, 0, 0)).exp();  // -inf: no key is visible
     Tensor value = in.value.narrow(2, 0, seen);
@@ -113,7 +113,7 @@ Tensor VanillaMath::softmax_attention(const Tensor& query, const Tensor& key, co
   }
   Tensor logits =
       torch::matmul(to_compute(query) * scale_of(query), to_compute(key).transpose(2, 3));
-  if (hidden.defined()) logits.masked_fill_(hidden, kMinusInfinity);
+  if (hidden.defined()) logits.masked_fill_(hidden, kHiddenLogit);
   return torch::matmul(torch::softmax(logits, -1), to_compute(value));
 }
 

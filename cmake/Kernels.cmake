@@ -12,6 +12,7 @@ set(lavo_flags_avx512 ${lavo_flags_avx2} -mavx512f -mavx512bw -mavx512vl -mavx51
 function(lavo_add_kernels target)
   foreach(isa IN LISTS lavo_isas)
     add_library(${target}_${isa} OBJECT ${ARGN})
+    set_target_properties(${target}_${isa} PROPERTIES UNITY_BUILD OFF)
     target_link_libraries(${target}_${isa} PRIVATE lavo_flags)
     target_compile_definitions(${target}_${isa} PRIVATE LAVO_ISA=${isa})
     # contract: a product and a sum may become one instruction, as in every matrix product library.

@@ -14,7 +14,7 @@
 namespace lavo {
 namespace {
 
-struct Arguments {
+struct ApplyArguments {
   std::string mechanism, options = "{}", input, output, type, device = "cpu", chunks;
   std::optional<double> rtol, atol;
   bool causal = false, cross = false, grad = false, reference = false, check = false;
@@ -78,7 +78,7 @@ bool report(const std::vector<Agreement>& agreements, Tolerance tolerance) {
   return all;
 }
 
-int run(const Arguments& arguments) {
+int run_apply(const ApplyArguments& arguments) {
   ApplyRequest request{.mechanism = arguments.mechanism,
                        .options = parse_options(arguments.options),
                        .causal = arguments.causal,
@@ -110,7 +110,7 @@ int run(const Arguments& arguments) {
 
 void add_apply(CLI::App& program, int& exit_code) {
   auto* command = program.add_subcommand("apply", "One mechanism on the tensors of a file");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<ApplyArguments>();
   command->add_option("--mechanism", a->mechanism, "its name in `lavo-bench list`")->required();
   command->add_option("--options", a->options, "its options, a JSON object");
   command
@@ -144,7 +144,7 @@ void add_apply(CLI::App& program, int& exit_code) {
   command->footer(
       "Example: lavo-bench apply --mechanism local --options '{\"window\": 8}' --causal\n"
       "           --input in.safetensors --output out.safetensors --grad --check");
-  command->callback([a, &exit_code] { exit_code = run(*a); });
+  command->callback([a, &exit_code] { exit_code = run_apply(*a); });
 }
 
 }  // namespace lavo

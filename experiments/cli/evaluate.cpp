@@ -27,7 +27,7 @@ struct Settings {
   }
 };
 
-struct Arguments {
+struct EvaluateArguments {
   std::string checkpoint, device = "cpu", prompt;
   std::vector<std::string> sets;
   std::vector<int64_t> contexts;
@@ -89,7 +89,7 @@ void print_table(const json& result) {
   }
 }
 
-int run(Arguments& a) {
+int run_evaluate(EvaluateArguments& a) {
   const Settings settings = read_settings(a.sets);
   for (const int64_t context : a.contexts) {
     require<OptionError>(context >= 1, "evaluate: --context must be at least 1, got {}", context);
@@ -126,7 +126,7 @@ int run(Arguments& a) {
 
 void add_evaluate(CLI::App& program, int& exit_code) {
   auto* command = program.add_subcommand("evaluate", "A trained model again: other text, contexts");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<EvaluateArguments>();
   command
       ->add_option("checkpoint", a->checkpoint,
                    "a folder under DIR/models, or its model.safetensors or model.json")
@@ -154,7 +154,7 @@ void add_evaluate(CLI::App& program, int& exit_code) {
   command->footer(
       "Example: lavo-bench evaluate out/models/0123456789abcdef --set corpus=my_book.txt\n"
       "           --context 512,1024,4096 --prompt 'It is'");
-  command->callback([a, &exit_code] { exit_code = run(*a); });
+  command->callback([a, &exit_code] { exit_code = run_evaluate(*a); });
 }
 
 }  // namespace lavo

@@ -9,7 +9,7 @@
 namespace lavo {
 namespace {
 
-constexpr size_t kTrainingBytes = size_t{16} << 20;
+constexpr size_t kCountedBytes = size_t{16} << 20;
 
 /// The last `length` bytes as a number.
 size_t context_key(std::string_view history, size_t length) {
@@ -26,7 +26,7 @@ NgramModel::NgramModel(const std::vector<Document>& documents, int64_t order) {
   require<OptionError>(order >= 0 && order <= 2, "n-gram model: order must be 0 ... 2, got {}",
                        order);
   for (int64_t k = 0; k <= order; ++k) rows_.emplace_back(size_t{1} << (8 * k));
-  size_t left = kTrainingBytes;
+  size_t left = kCountedBytes;
   for (const Document& d : documents) {
     const std::string_view text = d.text.substr(0, left);
     left -= text.size();

@@ -10,7 +10,7 @@
 namespace lavo {
 namespace {
 
-constexpr size_t kTrainingBytes = size_t{16} << 20;
+constexpr size_t kMergeBytes = size_t{16} << 20;
 using Word = std::vector<uint16_t>;
 
 uint32_t pair_key(uint16_t left, uint16_t right) {
@@ -133,7 +133,7 @@ Tokenizer Tokenizer::train(const std::vector<Document>& documents, int64_t vocab
   require<OptionError>(vocabulary >= 256 && vocabulary <= 65536,
                        "tokenizer: vocabulary must be 256 ... 65536, got {}", vocabulary);
   std::map<std::string, int64_t> pieces;
-  size_t left = kTrainingBytes;
+  size_t left = kMergeBytes;
   for (const Document& d : documents) {
     const std::string_view text = d.text.substr(0, left);
     for_each_piece(text, [&](std::string_view piece) { ++pieces[std::string(piece)]; });

@@ -26,7 +26,7 @@ namespace {
 /// What the kernel keeps for itself changes a little from boot to boot; the machine does not.
 constexpr double kMemoryStep = 256.0 * (1 << 20);
 
-std::string first_line(const std::string& file) {
+std::string read_first_line(const std::string& file) {
   std::ifstream in(file);
   std::string line;
   std::getline(in, line);
@@ -34,7 +34,7 @@ std::string first_line(const std::string& file) {
 }
 
 json line_or_null(const std::string& file) {
-  const std::string line = first_line(file);
+  const std::string line = read_first_line(file);
   return line.empty() ? json() : json(line);
 }
 
@@ -87,7 +87,7 @@ json governors() {
   std::vector<std::string> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/sys/devices/system/cpu", error)) {
-    const std::string name = first_line(entry.path() / "cpufreq/scaling_governor");
+    const std::string name = read_first_line(entry.path() / "cpufreq/scaling_governor");
     if (!name.empty() && std::ranges::find(found, name) == found.end()) found.push_back(name);
   }
   if (found.empty()) return nullptr;
@@ -98,9 +98,9 @@ json governors() {
 }
 
 json turbo() {
-  const std::string intel = first_line("/sys/devices/system/cpu/intel_pstate/no_turbo");
+  const std::string intel = read_first_line("/sys/devices/system/cpu/intel_pstate/no_turbo");
   if (!intel.empty()) return intel == "0";
-  const std::string boost = first_line("/sys/devices/system/cpu/cpufreq/boost");
+  const std::string boost = read_first_line("/sys/devices/system/cpu/cpufreq/boost");
   return boost.empty() ? json() : json(boost == "1");
 }
 

@@ -11,7 +11,7 @@ namespace lavo {
 namespace {
 
 // The library's stable interface, by its documentation; its header is not free to redistribute.
-using Device = void*;
+using Handle = void*;
 struct Memory {
   unsigned long long total, free, used;
 };
@@ -40,25 +40,25 @@ class Library {
     return function ? function(values...) : -1;
   }
 
-  json text(const char* name, Device device) const {
+  json text(const char* name, Handle device) const {
     char buffer[kText] = {};
-    const bool known = call<int(Device, char*, unsigned)>(name, device, buffer, kText) == kSuccess;
+    const bool known = call<int(Handle, char*, unsigned)>(name, device, buffer, kText) == kSuccess;
     return known ? json(std::string(buffer)) : json();
   }
-  json number(const char* name, Device device, double scale = 1) const {
+  json number(const char* name, Handle device, double scale = 1) const {
     unsigned value = 0;
-    const bool known = call<int(Device, unsigned*)>(name, device, &value) == kSuccess;
+    const bool known = call<int(Handle, unsigned*)>(name, device, &value) == kSuccess;
     return known ? json(value * scale) : json();
   }
-  json number_of(const char* name, Device device, int which) const {
+  json number_of(const char* name, Handle device, int which) const {
     unsigned value = 0;
-    const bool known = call<int(Device, int, unsigned*)>(name, device, which, &value) == kSuccess;
+    const bool known = call<int(Handle, int, unsigned*)>(name, device, which, &value) == kSuccess;
     return known ? json(value) : json();
   }
-  json mode(const char* name, Device device) const {  // current and pending
+  json mode(const char* name, Handle device) const {  // current and pending
     unsigned current = 0, pending = 0;
     const bool known =
-        call<int(Device, unsigned*, unsigned*)>(name, device, &current, &pending) == kSuccess;
+        call<int(Handle, unsigned*, unsigned*)>(name, device, &current, &pending) == kSuccess;
     return known ? json(current != 0) : json();
   }
 
@@ -67,17 +67,17 @@ class Library {
   bool works_ = false;
 };
 
-json read_gpu(const Library& library, Device gpu) {
+json read_gpu(const Library& library, Handle gpu) {
   Memory memory{};
   const bool has_memory =
-      library.call<int(Device, Memory*)>("nvmlDeviceGetMemoryInfo", gpu, &memory) == kSuccess;
+      library.call<int(Handle, Memory*)>("nvmlDeviceGetMemoryInfo", gpu, &memory) == kSuccess;
   unsigned long long throttle = 0;
-  const bool has_throttle = library.call<int(Device, unsigned long long*)>(
+  const bool has_throttle = library.call<int(Handle, unsigned long long*)>(
                                 "nvmlDeviceGetCurrentClocksThrottleReasons", gpu, &throttle) == 0;
   unsigned persistence = 0, processes = 0;
-  const bool has_persistence = library.call<int(Device, unsigned*)>("nvmlDeviceGetPersistenceMode",
+  const bool has_persistence = library.call<int(Handle, unsigned*)>("nvmlDeviceGetPersistenceMode",
                                                                     gpu, &persistence) == kSuccess;
-  const int counted = library.call<int(Device, unsigned*, void*)>(
+  const int counted = library.call<int(Handle, unsigned*, void*)>(
       "nvmlDeviceGetComputeRunningProcesses_v3", gpu, &processes, static_cast<void*>(nullptr));
   return {{"model", library.text("nvmlDeviceGetName", gpu)},
           {"uuid", library.text("nvmlDeviceGetUUID", gpu)},
@@ -135,8 +135,8 @@ json read_gpus() {
   }
   json gpus = json::array();
   for (unsigned i = 0; i < count; ++i) {
-    Device gpu = nullptr;
-    if (library.call<int(unsigned, Device*)>("nvmlDeviceGetHandleByIndex_v2", i, &gpu)) continue;
+    Handle gpu = nullptr;
+    if (library.call<int(unsigned, Handle*)>("nvmlDeviceGetHandleByIndex_v2", i, &gpu)) continue;
     gpus.push_back(read_gpu(library, gpu));
     if (is_first_visible(gpus.back(), i)) std::swap(gpus.front(), gpus.back());
   }

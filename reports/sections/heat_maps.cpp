@@ -42,13 +42,13 @@ std::vector<Grid> grids(const Cells& cells) {
   return found;
 }
 
-struct Quantity {
+struct MappedQuantity {
   const char *metric, *name;
 };
-constexpr Quantity kQuantities[] = {{"time", "time"},
-                                    {"peak_memory", "peak memory"},
-                                    {"bits_per_byte", "loss"},
-                                    {"perplexity_per_byte", "perplexity per byte"}};
+constexpr MappedQuantity kMapped[] = {{"time", "time"},
+                                      {"peak_memory", "peak memory"},
+                                      {"bits_per_byte", "loss"},
+                                      {"perplexity_per_byte", "perplexity per byte"}};
 
 const Cell* vanilla_like(const Results& results, const Cell& cell) {
   for (const Cell& other : results.cells) {
@@ -112,7 +112,7 @@ std::vector<Section> heat_maps(const Results& results) {
                               describe(first, {"pass", "causal", "dtype"}))
                 : describe(first, {"position_encoding", "context"});
       const auto parts = split(grid.cells, {grid.y, grid.x});
-      for (const Quantity& quantity : kQuantities) {
+      for (const MappedQuantity& quantity : kMapped) {
         std::vector<std::pair<const Cells*, Shown>> values;
         for (const auto& [at, same] : parts) {
           const auto estimate = over_seeds(same, quantity.metric);

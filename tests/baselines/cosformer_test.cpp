@@ -14,8 +14,6 @@ using namespace lavo;
 
 namespace {
 
-const json kDefaults = json::object();
-
 constexpr int64_t kLongest = 2147483647;
 
 std::shared_ptr<Mechanism> cosformer(const json& options, bool causal) {
@@ -23,7 +21,7 @@ std::shared_ptr<Mechanism> cosformer(const json& options, bool causal) {
                         torch::kFloat64);
 }
 
-Inputs inputs(int64_t T, int64_t S, bool causal) {
+Inputs cosformer_inputs(int64_t T, int64_t S, bool causal) {
   return random_inputs({.B = 1, .H = 2, .T = T, .S = S, .D = 8, .E = 5}, torch::kFloat64, 5,
                        {.causal = causal});
 }
@@ -47,7 +45,7 @@ TEST_CASE("features keep their phase at the end of the longest sequence") {
 }
 
 TEST_CASE("a stream deep in a long sequence weighs by distance") {
-  const Inputs in = inputs(20, 20, true);
+  const Inputs in = cosformer_inputs(20, 20, true);
   const auto mechanism = cosformer({{"max_length", 100000}}, true);
   const auto state = mechanism->new_state();
   state->position = 99980;
@@ -61,32 +59,33 @@ TEST_CASE("a stream deep in a long sequence weighs by distance") {
 }
 
 TEST_CASE("max_length is what the sequence is measured against") {
-  CHECK_THROWS_WITH(cosformer(kDefaults, true)->forward(inputs(8, 8, true)),
+  CHECK_THROWS_WITH(cosformer(json::object(), true)->forward(cosformer_inputs(8, 8, true)),
                     ContainsSubstring("needs option 'max_length'"));
-  CHECK_THROWS_WITH(cosformer(kDefaults, true)->new_state(),
+  CHECK_THROWS_WITH(cosformer(json::object(), true)->new_state(),
                     ContainsSubstring("needs option 'max_length'"));
-  CHECK_THROWS_WITH(cosformer({{"max_length", 7}}, true)->forward(inputs(8, 8, true)),
+  CHECK_THROWS_WITH(cosformer({{"max_length", 7}}, true)->forward(cosformer_inputs(8, 8, true)),
                     ContainsSubstring("8 tokens are more than max_length 7"));
-  CHECK_THROWS_AS(cosformer({{"max_length", 7}}, false)->forward(inputs(3, 8, false)), ShapeError);
+  CHECK_THROWS_AS(cosformer({{"max_length", 7}}, false)->forward(cosformer_inputs(3, 8, false)),
+                  ShapeError);
   const auto mechanism = cosformer({{"max_length", 8}}, true);
   const auto state = mechanism->new_state();
-  mechanism->forward(inputs(5, 5, true), *state);
-  CHECK_THROWS_AS(mechanism->forward(inputs(4, 4, true), *state), ShapeError);
-  CHECK_NOTHROW(mechanism->forward(inputs(3, 3, true), *state));
+  mechanism->forward(cosformer_inputs(5, 5, true), *state);
+  CHECK_THROWS_AS(mechanism->forward(cosformer_inputs(4, 4, true), *state), ShapeError);
+  CHECK_NOTHROW(mechanism->forward(cosformer_inputs(3, 3, true), *state));
   // Unset and not causal: the longer of queries and keys.
-  const Inputs cross = inputs(3, 8, false);
-  CHECK(cosformer(kDefaults, false)
+  const Inputs cross = cosformer_inputs(3, 8, false);
+  CHECK(cosformer(json::object(), false)
             ->forward(cross)
             .equal(cosformer({{"max_length", 8}}, false)->forward(cross)));
-  CHECK(find_mechanism("cosformer").resolve(kDefaults, {.query_length = 3, .key_length = 8}) ==
+  CHECK(find_mechanism("cosformer").resolve(json::object(), {.query_length = 3, .key_length = 8}) ==
         json{{"max_length", 8}});
   CHECK(find_mechanism("cosformer")
-            .resolve(kDefaults, {.query_length = 3, .key_length = 3, .causal = true}) ==
+            .resolve(json::object(), {.query_length = 3, .key_length = 3, .causal = true}) ==
         json{{"max_length", nullptr}});
 }
 
 TEST_CASE("a query whose relu is zero gets zeros") {
-  Inputs in = inputs(6, 6, true);
+  Inputs in = cosformer_inputs(6, 6, true);
   in.query.select(2, 3).abs_().neg_();
   const Tensor output = cosformer({{"max_length", 6}}, true)->forward(in);
   CHECK(output.select(2, 3).equal(torch::zeros_like(output.select(2, 3))));

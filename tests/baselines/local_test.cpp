@@ -19,7 +19,7 @@ std::shared_ptr<Mechanism> local(const json& options) {
   return mechanism;
 }
 
-Inputs inputs(int64_t T, bool causal, bool padding) {
+Inputs local_inputs(int64_t T, bool causal, bool padding) {
   return random_inputs({.B = 2, .H = 2, .T = T, .S = T, .D = 8, .E = 5}, torch::kFloat64, 5,
                        {.causal = causal, .padding = padding});
 }
@@ -43,7 +43,7 @@ TEST_CASE("blocks, look-back and bias agree with the reference") {
   CAPTURE(g.window, g.look_back, g.length, causal, padding, position);
   const auto mechanism =
       local({{"window", g.window}, {"look_back", g.look_back}, {"position", position}});
-  const Inputs in = inputs(g.length, causal, padding);
+  const Inputs in = local_inputs(g.length, causal, padding);
   const std::vector<int64_t> rows = check_rows(g.length, 24, g.window, 1);
   const Tensor output = mechanism->forward(in).index_select(2, torch::tensor(rows, torch::kLong));
   CHECK(worst_row_error(output, mechanism->reference(in, rows)) < 1e-13);
@@ -56,7 +56,7 @@ TEST_CASE("any cutting of a stream gives the whole") {
       GENERATE(std::vector<int64_t>{1}, std::vector<int64_t>{7, 1, 2}, std::vector<int64_t>{64});
   CAPTURE(g.window, g.look_back, g.length, padding, pieces);
   const auto mechanism = local({{"window", g.window}, {"look_back", g.look_back}});
-  const Inputs in = inputs(g.length, true, padding);
+  const Inputs in = local_inputs(g.length, true, padding);
   const auto state = mechanism->new_state();
   Pieces outputs(g.length);
   int64_t most = 0;

@@ -14,14 +14,12 @@ using namespace lavo;
 
 namespace {
 
-const json kDefaults = json::object();
-
 std::shared_ptr<Mechanism> nystromformer(const json& options) {
   return make_mechanism("nystromformer", options, {.heads = 2, .head_dim = 8, .value_dim = 8}, 0,
                         torch::kFloat64);
 }
 
-Inputs inputs(int64_t B, int64_t T, int64_t S) {
+Inputs nystromformer_inputs(int64_t B, int64_t T, int64_t S) {
   return random_inputs({.B = B, .H = 2, .T = T, .S = S, .D = 8, .E = 8}, torch::kFloat64, 5,
                        {.scale = 1.5});
 }
@@ -44,7 +42,7 @@ Inputs only(const Inputs& in, int64_t b, const Tensor& tokens) {
 }  // namespace
 
 TEST_CASE("segments that do not divide: the first ones are the shorter ones") {
-  const Inputs in = inputs(2, 11, 8);  // 3 + 4 + 4 queries, 2 + 3 + 3 keys
+  const Inputs in = nystromformer_inputs(2, 11, 8);  // 3 + 4 + 4 queries, 2 + 3 + 3 keys
   const Tensor ql = means(in.query, {3, 4, 4}), kl = means(in.key, {2, 3, 3});
   const Tensor expected = softmax_of(in.query, kl)
                               .matmul(at::linalg_pinv(softmax_of(ql, kl)))
@@ -73,17 +71,17 @@ TEST_CASE("the iteration converges to the pseudoinverse") {
 }
 
 TEST_CASE("no more tokens than landmarks is softmax attention") {
-  const auto vanilla =
-      make_mechanism("vanilla_math", kDefaults, {.heads = 2, .head_dim = 8}, 0, torch::kFloat64);
+  const auto vanilla = make_mechanism("vanilla_math", json::object(), {.heads = 2, .head_dim = 8},
+                                      0, torch::kFloat64);
   for (const auto& [T, S] : {std::pair<int64_t, int64_t>{5, 5}, {4, 30}, {30, 5}, {1, 1}}) {
-    const Inputs in = inputs(2, T, S);
+    const Inputs in = nystromformer_inputs(2, T, S);
     CHECK(worst_row_error(nystromformer({{"landmarks", 5}})->forward(in), vanilla->forward(in)) <
           1e-13);
   }
 }
 
 TEST_CASE("padded attention is that of the real tokens alone") {
-  Inputs in = inputs(4, 23, 23);
+  Inputs in = nystromformer_inputs(4, 23, 23);
   in.key_mask = torch::ones({4, 23}, torch::kBool);
   in.key_mask[0].narrow(0, 12, 11).fill_(false);  // a tail
   for (int64_t j = 0; j < 23; j += 3) in.key_mask[1][j].fill_(false);
@@ -103,7 +101,7 @@ TEST_CASE("padded attention is that of the real tokens alone") {
 }
 
 TEST_CASE("only pinv_init original couples the entries of a batch") {
-  const Inputs in = inputs(2, 40, 40);
+  const Inputs in = nystromformer_inputs(2, 40, 40);
   Inputs other = in;
   other.key = torch::cat({in.key.narrow(0, 0, 1), in.key.narrow(0, 1, 1) * 4}, 0);
   for (const auto* init : {"exact", "original"}) {
@@ -114,16 +112,17 @@ TEST_CASE("only pinv_init original couples the entries of a batch") {
 }
 
 TEST_CASE("what it cannot do is refused with the reason") {
-  CHECK_THROWS_WITH(nystromformer(kDefaults)->new_state(), ContainsSubstring("no streaming state"));
+  CHECK_THROWS_WITH(nystromformer(json::object())->new_state(),
+                    ContainsSubstring("no streaming state"));
   CHECK_THROWS_WITH(nystromformer({{"conv_kernel", 4}}),
                     ContainsSubstring("must be 0 or odd, got 4"));
-  CHECK_THROWS_WITH(nystromformer({{"conv_kernel", 3}})->forward(inputs(1, 4, 9)),
+  CHECK_THROWS_WITH(nystromformer({{"conv_kernel", 3}})->forward(nystromformer_inputs(1, 4, 9)),
                     ContainsSubstring("needs self attention"));
-  Inputs causal = inputs(1, 9, 9);
+  Inputs causal = nystromformer_inputs(1, 9, 9);
   causal.causal = true;
-  CHECK_THROWS_WITH(nystromformer(kDefaults)->forward(causal),
+  CHECK_THROWS_WITH(nystromformer(json::object())->forward(causal),
                     ContainsSubstring("mixes later tokens"));
   causal.cross = true;
-  CHECK_THROWS_WITH(nystromformer(kDefaults)->forward(causal),
+  CHECK_THROWS_WITH(nystromformer(json::object())->forward(causal),
                     ContainsSubstring("landmark of the queries"));
 }

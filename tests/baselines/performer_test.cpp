@@ -13,8 +13,6 @@ using namespace lavo;
 
 namespace {
 
-const json kDefaults = json::object();
-
 std::shared_ptr<Mechanism> performer(const json& options, int64_t width = 16) {
   const Setting setting{.heads = 2, .head_dim = width, .value_dim = width, .causal = true};
   return make_mechanism("performer", options, setting, 3, torch::kFloat64);
@@ -50,8 +48,8 @@ TEST_CASE("rows of the projection are orthogonal in blocks and as long as Gaussi
 }
 
 TEST_CASE("the feature count defaults to int(D ln D)") {
-  CHECK(projection(*performer(kDefaults, 64)).sizes() == torch::IntArrayRef{266, 64});
-  CHECK(projection(*performer(kDefaults, 1)).sizes() == torch::IntArrayRef{1, 1});
+  CHECK(projection(*performer(json::object(), 64)).sizes() == torch::IntArrayRef{266, 64});
+  CHECK(projection(*performer(json::object(), 1)).sizes() == torch::IntArrayRef{1, 1});
   CHECK(projection(*performer({{"projection_per_head", true}, {"feature_count", 9}})).sizes() ==
         torch::IntArrayRef{2, 9, 16});
 }
@@ -59,7 +57,7 @@ TEST_CASE("the feature count defaults to int(D ln D)") {
 TEST_CASE("random features come nearer to softmax as their number grows") {
   const Inputs in = causal_inputs(40, 0.7);
   const auto vanilla =
-      make_mechanism("vanilla", kDefaults, {.heads = 2, .head_dim = 16}, 0, torch::kFloat64);
+      make_mechanism("vanilla", json::object(), {.heads = 2, .head_dim = 16}, 0, torch::kFloat64);
   const Tensor exact = vanilla->forward(in);
   const auto error = [&](int64_t features) {
     double sum = 0;
@@ -109,7 +107,7 @@ TEST_CASE("no later key moves an output, however large it is") {
 TEST_CASE("a stream survives keys that lift its maximum by hundreds") {
   Inputs in = causal_inputs(90, 1);
   in.key.narrow(2, 0, 40).mul_(14);  // u - g near -300: e^-300 of the later ones
-  const auto p = performer(kDefaults);
+  const auto p = performer(json::object());
   const Tensor whole = p->forward(in);
   const auto state = p->new_state();
   Pieces pieces(90);
@@ -127,7 +125,7 @@ TEST_CASE("a stream survives keys that lift its maximum by hundreds") {
 TEST_CASE("the published stabilizer has no streaming state and says why") {
   CHECK_THROWS_WITH(performer({{"stabilizer", "sequence"}})->new_state(),
                     ContainsSubstring("no streaming state"));
-  CHECK_NOTHROW(performer(kDefaults)->new_state());
+  CHECK_NOTHROW(performer(json::object())->new_state());
   CHECK_NOTHROW(performer({{"stabilizer", "sequence"}, {"features", "relu"}})->new_state());
 }
 

@@ -9,13 +9,13 @@ using namespace lavo;
 
 namespace {
 
-std::vector<Document> documents(std::string_view text) { return {{"text", text, nullptr}}; }
+std::vector<Document> text_of(std::string_view text) { return {{"text", text, nullptr}}; }
 
 }  // namespace
 
 TEST_CASE("probabilities computed by hand") {
   // "aab": a twice, b once; after a: a once, b once.
-  const NgramModel model(documents("aab"), 1);
+  const NgramModel model(text_of("aab"), 1);
   const double p0_a = (2 + 2.0 / 256) / (3 + 2), p0_b = (1 + 2.0 / 256) / (3 + 2);
   CHECK(model.probability("", 'a') == Approx(p0_a));
   CHECK(model.probability("a", 'a') == Approx((1 + 2 * p0_a) / (2 + 2)));
@@ -27,7 +27,7 @@ TEST_CASE("probabilities computed by hand") {
 }
 
 TEST_CASE("the probabilities of all bytes sum to one, for every history") {
-  const NgramModel model(documents("the cat sat on the mat; the end"), 2);
+  const NgramModel model(text_of("the cat sat on the mat; the end"), 2);
   for (const char* history : {"", "t", "th", "he", "zz", "t ", "xt"}) {
     double sum = 0;
     for (int byte = 0; byte < 256; ++byte) {

@@ -15,7 +15,7 @@ Tensor random_heads(int64_t heads, int64_t length, int64_t width, uint64_t seed)
   return torch::randn({1, heads, length, width}, generator, torch::kFloat64);
 }
 
-double largest(const Tensor& x) { return x.abs().max().item<double>(); }
+double largest_of(const Tensor& x) { return x.abs().max().item<double>(); }
 
 }  // namespace
 
@@ -47,7 +47,7 @@ TEST_CASE("under rope products depend on the distance alone, at a million tokens
   CHECK(std::abs(product(10, 3, torch::kFloat64) - product(10, 4, torch::kFloat64)) > 1e-3);
   // Phases come from float64: only the rounding of 32 float32 products is left.
   CHECK(std::abs(product(1000007, 1000000, torch::kFloat32) - product(7, 0, torch::kFloat64)) <
-        32 * 6e-8 * largest(q) * largest(k) * 4);
+        32 * 6e-8 * largest_of(q) * largest_of(k) * 4);
 }
 
 TEST_CASE("alibi on extra columns equals the bias matrix") {
@@ -83,8 +83,8 @@ TEST_CASE("alibi on extra columns equals the bias matrix") {
       json::object(), {.heads = heads, .head_dim = D, .value_dim = D, .causal = true}, 0);
   const Tensor out = mechanism->forward(in);
   CHECK(out.size(3) == D + 8);
-  CHECK(largest(out.narrow(3, 0, D) - expected) < 1e-12 * 300);
-  CHECK(largest(out.narrow(3, D, 8)) == 0);
+  CHECK(largest_of(out.narrow(3, 0, D) - expected) < 1e-12 * 300);
+  CHECK(largest_of(out.narrow(3, D, 8)) == 0);
 }
 
 TEST_CASE("sinusoids are those of the formula") {
