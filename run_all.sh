@@ -172,12 +172,12 @@ setup() { # one at a time: a second run waits, then finds everything done
 
 # ---- Build, test, measure ----------------------------------------------------------------------
 
-build() {
+build() { # build [TARGET]: all of it, or what one target needs
   # -U: a LibTorch found by an earlier call may be gone.
   cmake --preset "$preset" -U 'LibTorchCPU_*' -U Torch_DIR --log-level=NOTICE \
     -DCMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH//:/;}" -DLAVO_PYTHON="$environment/bin/python" \
     -DLAVO_WERROR="${LAVO_WERROR:-OFF}"
-  cmake --build --preset "$preset" --parallel "$jobs"
+  cmake --build --preset "$preset" --parallel "$jobs" ${1:+--target "$1"}
 }
 
 measure() { # measure SWEEP
@@ -189,7 +189,7 @@ report() { "$bench" report "$output"; }
 all() {
   local sweep
   step "Set-up" setup
-  step "Build ($preset)" build
+  step "Build ($preset)" build lavo-bench
   for sweep in "${sweeps[@]}"; do step "Sweep $sweep ($profile)" measure "$sweep"; done
   step "Report" report
   printf '\nEverything took %d s. The report: %s\n' $SECONDS "$output/report/index.html"

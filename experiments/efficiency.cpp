@@ -18,7 +18,8 @@ namespace lavo {
 namespace {
 
 constexpr uint64_t kInputSeed = 1, kParameterSeed = 0, kRowSeed = 2, kWeightSeed = 3;
-constexpr int64_t kCheckedRows = 64;
+/// References read the whole context for each row: fewer rows where it is long.
+constexpr int64_t kCheckedRows = 64, kFewestRows = 16, kCheckedTokens = 1 << 19;
 constexpr int64_t kGradientLength = 1024;  // the reference's graph grows with rows times length
 
 /// For predictions only: what a CPU thread with 512-bit vectors reached in float32, a GPU of 2023
@@ -37,11 +38,15 @@ Point read_point(const Experiment& experiment, const json& resolved) {
   return {read_options<EfficiencyAxes>(experiment.name(), split.own, "axis"), split.options};
 }
 
+int64_t checked_rows(int64_t length) {
+  return std::clamp(kCheckedTokens / length, kFewestRows, kCheckedRows);
+}
+
 std::vector<int64_t> rows_to_check(const EfficiencyAxes& axes, const json& options,
                                    int64_t length) {
   const int64_t decoded = axes.pass == Pass::kDecode ? decode_tokens(length) : 0;
   const auto drawn =
-      check_rows(length, kCheckedRows - decoded, options.value("window", 16), kRowSeed);
+      check_rows(length, checked_rows(length) - decoded, options.value("window", 16), kRowSeed);
   std::set<int64_t> rows(drawn.begin(), drawn.end());
   for (int64_t t = length - decoded; t < length; ++t) rows.insert(t);
   return {rows.begin(), rows.end()};
@@ -264,8 +269,8 @@ Prediction Efficiency::predict(const json& axes, const json& limits) const {
           : kGpuFlopPerSecond;
   const double call = kCallSeconds + whole / per_second;
   const double measured = std::max(limits.value("block_seconds", 0.3), call);
-  const double rows =
-      kRowSecondsPerToken * kCheckedRows * static_cast<double>(shape.B * shape.H * shape.S);
+  const double rows = kRowSecondsPerToken *
+                      static_cast<double>(checked_rows(shape.S) * shape.B * shape.H * shape.S);
   const double wide_inputs = shape.input_bytes() * 8 / static_cast<double>(shape.element_bytes);
   return {.seconds = kCheckSeconds + rows + 2 * call + blocks(limits) * 1.5 * measured,
           .call_seconds = call,

@@ -83,7 +83,9 @@ struct ScatterPoint {
   double x;
   double y;
   std::optional<std::pair<double, double>> interval = {};  ///< of y
+  bool named = false;                                      ///< its label is written beside it
 };
+/// The legend says which colour is which mechanism.
 json scatter_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<ScatterPoint>& points);
 
 /// The chart with a title over it, for a picture that stands alone.

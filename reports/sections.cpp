@@ -115,6 +115,8 @@ std::string describe(const Cell& cell, const std::vector<std::string>& axes) {
       words.push_back(pass == "forward_backward" ? "forward + backward"
                       : pass == "decode"         ? "decoding"
                                                  : pass);
+    } else if (axis == "position_encoding" && value == json("none")) {
+      words.push_back("no position encoding");
     } else if (value.is_number()) {
       words.push_back(fmt::format("{} {}", axis, text_of(value)));
     } else {
@@ -125,6 +127,7 @@ std::string describe(const Cell& cell, const std::vector<std::string>& axes) {
 }
 
 std::string capitalised(std::string text) {
+  std::ranges::replace(text, '_', ' ');
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   return text;
 }

@@ -90,7 +90,7 @@ std::string machine_of(const json& environment, bool gpu);
 /// `varying` lacks them.
 std::string describe(const Cell& cell, const std::vector<std::string>& axes);
 
-/// "Ablation"
+/// "Bases window quality" of bases_window_quality.
 std::string capitalised(std::string text);
 
 /// "attention-forward-causal" from any text: for ids and file names.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "reports/charts/parts.h"
 
@@ -15,8 +16,11 @@ json heat_map(const std::string& x_title, const std::string& y_title,
     rows.push_back({{"x", cell.x}, {"y", cell.y}, {"value", cell.value}, {"text", cell.text}});
     values.push_back(cell.value);
   }
-  std::ranges::sort(values);
-  const double middle = values.empty() ? 0 : (values.front() + values.back()) / 2;
+  // A spread under a twentieth must not look like one from light to dark.
+  const auto [least, most] =
+      values.empty() ? std::ranges::minmax_result<double>{0, 0} : std::ranges::minmax(values);
+  const double room = std::max(0.0, 0.05 * std::abs(most) - (most - least)) / 2;
+  const double middle = (least + most) / 2;
   const json x = {{"field", "x"},
                   {"type", "ordinal"},
                   {"scale", {{"paddingInner", 0.03}}},
@@ -38,7 +42,8 @@ json heat_map(const std::string& x_title, const std::string& y_title,
          {"color",
           {{"field", "value"},
            {"type", "quantitative"},
-           {"scale", {{"scheme", "blues"}, {"zero", false}, {"nice", false}}},
+           {"scale",
+            {{"scheme", "blues"}, {"domain", {least - room, most + room}}, {"nice", false}}},
            {"legend", nullptr}}}}}},
       {{"mark", {{"type", "text"}, {"fontSize", 13}}},
        {"encoding",

@@ -129,7 +129,8 @@ std::string mix(const std::string& color, int with, double share) {
 
 }  // namespace
 
-Look::Look(const std::vector<std::pair<std::string, std::string>>& labels) {
+Look::Look(const std::vector<std::pair<std::string, std::string>>& labels, std::string field)
+    : field_(std::move(field)) {
   for (const auto& [label, mechanism] : labels) {
     if (label == mechanism) add(label, mechanism);
   }
@@ -150,7 +151,7 @@ void Look::add(const std::string& label, const std::string& mechanism) {
 }
 
 json Look::channel(const json& range, const json& legend) const {
-  return {{"field", "label"},
+  return {{"field", field_},
           {"type", "nominal"},
           {"scale", {{"domain", labels_}, {"range", range}}},
           {"legend", legend}};
@@ -170,9 +171,9 @@ json Look::dash() const { return channel(dashes_, nullptr); }
 json Look::shape() const { return channel(shapes_, {{"title", nullptr}, {"columns", columns()}}); }
 json own_legends() { return {{"legend", {{"color", "independent"}, {"shape", "independent"}}}}; }
 
-json legend_pick() {
+json legend_pick(const std::string& field) {
   return {
-      {"name", "pick"}, {"select", {{"type", "point"}, {"fields", {"label"}}}}, {"bind", "legend"}};
+      {"name", "pick"}, {"select", {{"type", "point"}, {"fields", {field}}}}, {"bind", "legend"}};
 }
 json faded(double full, double faint) {
   return {{"condition", {{"param", "pick"}, {"value", full}}}, {"value", faint}};

@@ -21,8 +21,9 @@ json channel(const std::string& name, const AxisSpec& spec, const std::vector<do
 class Look {
  public:
   /// Pairs of label and mechanism. A mechanism's usual variant, labelled by its name alone, gets
-  /// the plain colour, a solid line and the first shape.
-  explicit Look(const std::vector<std::pair<std::string, std::string>>& labels);
+  /// the plain colour, a solid line and the first shape. `field` of the data holds the label.
+  explicit Look(const std::vector<std::pair<std::string, std::string>>& labels,
+                std::string field = "label");
   json color() const;  ///< without a legend of its own, as dash()
   json dash() const;
   json shape() const;
@@ -33,6 +34,7 @@ class Look {
   void add(const std::string& label, const std::string& mechanism);
   json channel(const json& range, const json& legend) const;
   size_t columns() const;  ///< of the legend, so that its longest label fits
+  std::string field_;
   std::vector<std::string> labels_, colors_, shapes_;
   std::vector<std::vector<int>> dashes_;
   std::map<std::string, int> variants_;
@@ -49,7 +51,7 @@ std::vector<std::pair<std::string, std::string>> labels_of(const std::vector<Lab
 json own_legends();
 
 /// A click on a legend entry fades the others: the parameter, and an opacity that follows it.
-json legend_pick();
+json legend_pick(const std::string& field = "label");
 json faded(double full, double faint);
 
 /// Layers of vertical lines with their names; `xs`: every value on the axis.

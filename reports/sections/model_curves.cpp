@@ -7,7 +7,7 @@
 namespace lavo::report {
 namespace {
 
-constexpr size_t kMost = 12;  ///< curves that can be told apart in one chart
+constexpr size_t kMost = 8;  ///< curves that can be told apart in one chart
 
 /// The best rows; LAVO, and the best of what it must be read against, whatever their place.
 std::vector<const Variant*> shown(const ModelGroup& group, bool trained_only) {
@@ -83,17 +83,28 @@ void add_extrapolation(const ModelGroup& group, Section& section) {
 }
 
 struct CurveFigure {
-  const char *series, *title, *x, *caption;
+  const char *series, *title;
+  AxisSpec x;
+  const char* caption;
   bool trained_only;
 };
-constexpr CurveFigure kFigures[] = {
-    {"loss_by_offset", "loss by offset in the block", "offset in the block (tokens)",
+const CurveFigure kFigures[] = {
+    {"loss_by_offset",
+     "loss by offset in the block",
+     {"offset in the block (tokens)"},
      "A token at offset 0 of a block sees nothing of the past through block attention alone.",
      true},
-    {"loss_by_position", "loss by position in the window", "position in the window (tokens)",
-     "Falls as long as more past helps.", true},
-    {"training_loss", "training loss", "step",
-     "Mean over seeds; models that are not trained are shown too.", false},
+    {"loss_by_position",
+     "loss by position in the window",
+     {"position in the window (tokens)", Scale::kTokens},
+     "Falls as long as more past helps. Each point stands for the positions from there to "
+     "the next; the first token, which sees no past, is left out.",
+     true},
+    {"training_loss",
+     "training loss",
+     {"step"},
+     "Mean over seeds; models that are not trained are shown too.",
+     false},
 };
 
 }  // namespace
@@ -109,7 +120,7 @@ std::vector<Section> model_curves(const Results& results) {
       const bool dots = curves.front().points.size() <= 20;
       section.blocks.push_back(Figure{slug(std::string(figure.series) + " " + group.title),
                                       fmt::format("{}: {}", group.title, figure.title),
-                                      line_chart({figure.x}, {"loss (bit/byte)"}, curves, {}, dots),
+                                      line_chart(figure.x, {"loss (bit/byte)"}, curves, {}, dots),
                                       escape(figure.caption), group.origin});
     }
   }

@@ -19,7 +19,9 @@ std::vector<Curve> error_curves(const Cells& cells, const std::set<std::string>&
     });
     Curve curve{row.label, row.mechanism, {}};
     if (const Series* error = longest->curve("error")) {
-      for (const auto& [x, y] : error->points) curve.points.push_back({x, y});
+      for (const auto& [x, y] : error->points) {
+        if (x > 1) curve.points.push_back({x, y});  // the first output is the first value
+      }
     }
     if (curve.points.size() > 1) curves.push_back(std::move(curve));
   }
@@ -56,8 +58,8 @@ void add_errors(Section& section, const Results& results, const Cells& cells,
                line_chart({"position (tokens)", Scale::kTokens},
                           {"error relative to float64", Scale::kLog}, curves),
                escape("Against the float64 reference on the same rounded inputs. An error that "
-                      "grows with the position would "
-                      "mean that a sum loses digits; exact zeros are left out."),
+                      "grows with the position would mean that a sum loses digits. Exact "
+                      "zeros and the first token, whose output is its own value, are left out."),
                origin_of(results, cells, {})});
   }
   Table table = worst_errors(cells, title);
