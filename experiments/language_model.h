@@ -13,8 +13,8 @@ struct LanguageModelAxes {
   std::string mechanism = "lavo";
   std::optional<PositionEncoding> position_encoding;
   int64_t layers = 2, width = 64, heads = 2;
-  int64_t context = 512, batch = 2, accumulate = 1, steps = 900, warmup = 50;
-  double learning_rate = 5e-3, weight_decay = 0.1, clip = 1;
+  int64_t context = 512, batch = 2, accumulate = 1, steps = 600, warmup = 50;
+  double learning_rate = 8e-3, weight_decay = 0.1, clip = 1;
   TokenKind tokenizer = TokenKind::kBytes;
   std::optional<int64_t> vocabulary;
   std::optional<TrainingType> dtype;
@@ -22,7 +22,7 @@ struct LanguageModelAxes {
   int64_t threads = 1;
   int64_t seed = 0;
   Split split = Split::kTest;
-  int64_t test_bytes = 65536;
+  int64_t test_bytes = 32768;
   int64_t test_factor = 8;
 
   void visit(OptionVisitor& v);

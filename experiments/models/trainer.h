@@ -10,12 +10,12 @@
 namespace lavo {
 
 struct TrainingOptions {
-  int64_t steps = 900;
+  int64_t steps = 600;
   int64_t batch = 2;       ///< sequences a forward pass
   int64_t accumulate = 1;  ///< forward and backward passes a step
   int64_t context = 512;   ///< tokens a sequence
   int64_t warmup = 50;     ///< steps
-  double learning_rate = 5e-3;
+  double learning_rate = 8e-3;
   OptimizerOptions optimizer = {};
   uint64_t seed = 0;
   bool autocast = false;  ///< products in bfloat16, weights and sums in float32

@@ -149,7 +149,8 @@ TEST_CASE("a status never becomes a number, and every failure has its reason on 
   make_run(run.path);
   report::write_report({run.path}, out.path, /*draw=*/false);
   const std::string page = read_text(out.file("index.html"));
-  for (const json& cell : read_json(run.file("results.json"))["cells"]) {
+  const json results = read_json(run.file("results.json"));
+  for (const json& cell : results["cells"]) {
     if (cell["status"] == "ok") continue;
     CHECK_THAT(page, ContainsSubstring(cell["reason"].get<std::string>()));
     CHECK_THAT(page, ContainsSubstring(cell["id"].get<std::string>()));

@@ -159,6 +159,7 @@ template <class T>
 struct ExpConstants;
 template <>
 struct ExpConstants<float> {
+  using Bits = uint32_t;  // what is added to the exponent of numbers out of range may overflow
   static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
   static constexpr float kRound =
       12582912.f;  // 1.5 2^23: adding it leaves an integer in the mantissa
@@ -167,6 +168,7 @@ struct ExpConstants<float> {
 };
 template <>
 struct ExpConstants<double> {
+  using Bits = uint64_t;
   static constexpr double kLn2High = 6.93147180369123816490e-01;
   static constexpr double kLn2Low = 1.90821492927058770002e-10;
   static constexpr double kRound = 6755399441055744.0;  // 1.5 2^52
@@ -188,7 +190,7 @@ constexpr T inverse_factorial(int k) {
 template <class T>
 LAVO_INLINE Vector<T> exp(Vector<T> x) {
   using C = ExpConstants<T>;
-  using Bits = decltype(x < x);
+  using Bits = Vector<typename C::Bits>;
   const Vector<T> shifted = x * T(1.44269504088896340736) + C::kRound;
   const Vector<T> n = shifted - C::kRound;
   const Vector<T> f = (x - n * C::kLn2High) - n * C::kLn2Low;
