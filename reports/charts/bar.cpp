@@ -73,6 +73,7 @@ json bar_chart(const AxisSpec& x, const std::vector<Bar>& bars, const std::vecto
                      {{"type", "text"},
                       {"align", "right"},
                       {"dx", -10},
+                      {"dy", -7},
                       {"fontSize", 11},
                       {"color", "#9a3412"}}},
                     {"encoding", {{"y", names}, {"x", place}, {"text", {{"field", "note"}}}}}});

@@ -20,7 +20,7 @@ json heat_map(const std::string& x_title, const std::string& y_title,
   const auto [least, most] =
       values.empty() ? std::ranges::minmax_result<double>{0, 0} : std::ranges::minmax(values);
   const double room = std::max(0.0, 0.05 * std::abs(most) - (most - least)) / 2;
-  const double middle = (least + most) / 2;
+  const double middle = (least + most) / 2 + room;  // above it: dark
   const json x = {{"field", "x"},
                   {"type", "ordinal"},
                   {"scale", {{"paddingInner", 0.03}}},

@@ -77,18 +77,20 @@ std::vector<double> binary_ticks(double low, double high) {
   return ticks;
 }
 
-/// 1, 10, 100 between the values; 1, 2, 5, 10 where these would be fewer than three.
+/// 1, 10, 100 between the values, or 1, 2, 5, 10 or more of them: the first that gives three.
 std::vector<double> decimal_ticks(double low, double high) {
-  for (const auto& steps : {std::vector<double>{1}, std::vector<double>{1, 2, 5}}) {
-    std::vector<double> ticks;
+  std::vector<double> ticks;
+  for (const auto& steps : {std::vector<double>{1}, std::vector<double>{1, 2, 5},
+                            std::vector<double>{1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9}}) {
+    ticks.clear();
     for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10) {
       for (const double step : steps) {
         if (step * power >= low && step * power <= high) ticks.push_back(step * power);
       }
     }
-    if (ticks.size() >= 3 || steps.size() > 1) return ticks;
+    if (ticks.size() >= 3) break;
   }
-  return {};
+  return ticks;
 }
 
 }  // namespace
