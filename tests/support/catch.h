@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // LibTorch, where a test uses it, comes first (as its headers do in alphabetical order): both
 // define CHECK, and a test means Catch2's. Nothing else includes Catch2.
-#pragma once
+//
+// A guard and no #pragma once: that one goes by the file's time, which differs between clones that
+// share a precompiled header through ccache.
+#ifndef LAVO_TESTS_SUPPORT_CATCH_H
+#define LAVO_TESTS_SUPPORT_CATCH_H
 #undef CHECK
 #undef CHECK_EQ
 #undef CHECK_NE
@@ -16,4 +20,5 @@ using Catch::Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
 inline auto ContainsSubstring(const std::string& text) { return Catch::Matchers::Contains(text); }
+#endif
 #endif
