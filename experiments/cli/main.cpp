@@ -24,6 +24,7 @@ void add_report(CLI::App& program, int& exit_code);
 void add_run(CLI::App& program, int& exit_code);
 void add_slurm(CLI::App& program, int& exit_code);
 void add_status(CLI::App& program, int& exit_code);
+void add_targets(CLI::App& program, int& exit_code);
 void add_validate(CLI::App& program, int& exit_code);
 void add_worker(CLI::App& program, int& exit_code);
 
@@ -31,9 +32,9 @@ namespace {
 
 /// The table of commands, in the order of `--help`.
 constexpr AddCommand kCommands[] = {
-    add_list,     add_plan,    add_run,    add_status,   add_merge,
-    add_report,   add_compare, add_export, add_evaluate, add_apply,
-    add_validate, add_slurm,   add_noise,  add_doctor,   add_worker,
+    add_list,    add_plan,   add_run,      add_status, add_merge,    add_report,
+    add_compare, add_export, add_evaluate, add_apply,  add_validate, add_slurm,
+    add_targets, add_noise,  add_doctor,   add_worker,
 };
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }

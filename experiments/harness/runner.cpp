@@ -100,6 +100,8 @@ class Driver {
     }
   }
 
+  double in_blocks_s() const { return in_blocks_s_; }
+
  private:
   bool is_busy() const {
     return std::ranges::any_of(seats_, [](const Seat& seat) { return seat.task.has_value(); });
@@ -156,6 +158,7 @@ class Driver {
       }
       if (!result) continue;
       const Task task = *std::exchange(seat.task, std::nullopt);
+      in_blocks_s_ += result->elapsed_s;
       ledger_.finish(task, std::move(*result));
     }
   }
@@ -183,6 +186,7 @@ class Driver {
   std::vector<Seat> seats_;
   const RunOptions& options_;
   Progress progress_;
+  double in_blocks_s_ = 0;
 };
 
 void print_warnings(const std::vector<std::string>& warnings) {
@@ -206,7 +210,11 @@ RunSummary run_plan(const Plan& plan, const json& asked, const RunOptions& optio
                 ledger_options);
   RunSummary summary;
   try {
-    summary.signal = Driver(ledger, make_seats(ledger.cells(), options), options).run();
+    const auto start = Clock::now();
+    Driver driver(ledger, make_seats(ledger.cells(), options), options);
+    summary.signal = driver.run();
+    summary.elapsed_s = std::chrono::duration<double>(Clock::now() - start).count();
+    summary.in_blocks_s = driver.in_blocks_s();
   } catch (...) {
     try {
       store.write_results();  // of what was recorded before, where that is still possible
@@ -217,6 +225,7 @@ RunSummary run_plan(const Plan& plan, const json& asked, const RunOptions& optio
   store.write_results();
   summary.planned = static_cast<int>(ledger.cells().size());
   summary.statuses = ledger.statuses();
+  summary.recorded = ledger.recorded();
   if (ledger.done() == summary.planned) store.drop_blocks();
   return summary;
 }
