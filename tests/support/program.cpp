@@ -77,6 +77,10 @@ Finished run_program(const std::vector<std::string>& arguments) {
   return RunningProgram(LAVO_BENCH, arguments).wait();
 }
 
+Finished run_google_benchmark(const std::vector<std::string>& arguments) {
+  return RunningProgram(LAVO_GBENCH, arguments).wait();
+}
+
 std::string faulty_program() { return LAVO_BENCH_FAULTY; }
 
 Finished run_faulty(const std::vector<std::string>& arguments) {

@@ -22,6 +22,9 @@ Finished run_program(const std::vector<std::string>& arguments);
 Finished run_faulty(const std::vector<std::string>& arguments);
 std::string faulty_program();
 
+/// Runs `lavo-gbench`.
+Finished run_google_benchmark(const std::vector<std::string>& arguments);
+
 /// One line on stderr that begins with the program's name, nothing on stdout: how every refusal
 /// looks.
 bool is_one_line_refusal(const Finished& finished);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// lavo-gbench: every mechanism as a Google Benchmark, for whoever wants its options, formats and
+// tools while working on a kernel. Registered from the table of mechanisms; the settings of a
+// sweep's cell: float32, batch 1, 4 heads of 64, causal where the mechanism is. What is published
+// comes from lavo-bench, which interleaves blocks and keeps records.
+//
+//   lavo-gbench --benchmark_filter='^forward/lavo/' --benchmark_format=json
+//   forward/lavo/fused/T:4096/manual_time    time of a call; in decode of a token
+//
+// Counters: tokens_per_second; bytes_per_second of the traffic that no implementation can avoid;
+// peak_bytes that one call allocates above its inputs.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include "experiments/correctness.h"
+#include "experiments/harness/memory.h"
+#include "experiments/mechanism_axes.h"
+#include "experiments/workload.h"
+#include "lavo/core/problem.h"
+
+namespace lavo {
+namespace {
+
+constexpr int64_t kHeads = 4, kWidth = 64;
+constexpr int64_t kCheckedRows = 16, kWindow = 16;
+
+struct Pass {
+  const char* name;
+  std::unique_ptr<Workload> (*make)(std::shared_ptr<Mechanism>, const Inputs&);
+  double
+      traffic;  ///< times that of a forward: the backward reads gradient and inputs, writes three
+};
+constexpr Pass kPasses[] = {{"forward", forward_workload, 1},
+                            {"forward_backward", backward_workload, 2.5},
+                            {"decode", decode_workload, 1}};
+
+void run(benchmark::State& state, const Entry& entry, const Pass& pass, bool fused, bool causal) {
+  const int64_t length = state.range(0);
+  const Shape shape{.B = 1, .H = kHeads, .T = length, .S = length, .D = kWidth, .E = kWidth};
+  const Setting setting{.heads = kHeads,
+                        .head_dim = kWidth,
+                        .value_dim = kWidth,
+                        .query_length = length,
+                        .key_length = length,
+                        .causal = causal};
+  const auto mechanism = make_mechanism(entry.name, resolve_options(entry, json::object(), setting),
+                                        setting, /*seed=*/0);
+  move_parameters(*mechanism, /*seed=*/1);
+  if (!fused) mechanism->use_composed();
+  const Inputs in = random_inputs(shape, torch::kFloat32, /*seed=*/1, {.causal = causal});
+  const auto work = pass.make(mechanism, in);
+
+  const auto rows = check_rows(length, kCheckedRows, kWindow, /*seed=*/2);
+  if (!check_output(*mechanism, work->inputs(), work->output(), rows).passed()) {
+    state.SkipWithError("wrong result: not timed");
+    return;
+  }
+  const TimedCall call = work->timed();
+  call.before();
+  const PeakMemory peak(torch::kCPU);
+  call.run();
+  const auto peak_bytes = static_cast<double>(peak.bytes());
+
+  const auto per_call = static_cast<double>(work->tokens_per_call());
+  for ([[maybe_unused]] auto _ : state) {
+    call.before();
+    state.SetIterationTime(time_once(call.run, torch::kCPU) / per_call);
+  }
+  using benchmark::Counter;
+  // Where the time is that of a token, an iteration is one.
+  const double tokens = pass.make == decode_workload ? 1 : static_cast<double>(length);
+  const Cost cost = mechanism->cost(shape, causal);
+  const double state_bytes = pass.make == decode_workload ? cost.state_bytes : 0;  // read by each
+  const double bytes =
+      pass.traffic * cost.bytes * tokens / static_cast<double>(length) + state_bytes;
+  state.counters["tokens_per_second"] = Counter(tokens, Counter::kIsIterationInvariantRate);
+  state.counters["bytes_per_second"] =
+      Counter(bytes, Counter::kIsIterationInvariantRate, Counter::kIs1024);
+  state.counters["peak_bytes"] = Counter(peak_bytes, Counter::kDefaults, Counter::kIs1024);
+}
+
+/// To 4096 tokens where time grows with their square, else to 65536.
+void register_all() {
+  for (const Entry& entry : mechanisms()) {
+    const bool causal = entry.patterns.include(Pattern::kCausalSelf);
+    for (const Pass& pass : kPasses) {
+      if (pass.make == decode_workload && !(causal && entry.has_state)) continue;
+      for (const bool fused : {true, false}) {
+        if (fused ? !entry.fused : !entry.composed) continue;
+        const std::string name =
+            fmt::format("{}/{}/{}", pass.name, entry.name, fused ? "fused" : "composed");
+        benchmark::RegisterBenchmark(name.c_str(),
+                                     [&entry, &pass, fused, causal](benchmark::State& state) {
+                                       run(state, entry, pass, fused, causal);
+                                     })
+            ->ArgName("T")
+            ->RangeMultiplier(4)
+            ->Range(256, entry.softmax ? 4096 : 65536)
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lavo
+
+int main(int argc, char** argv) {
+  lavo::count_cpu_memory();
+  lavo::register_all();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+}
