@@ -8,25 +8,7 @@
 namespace lavo {
 namespace {
 
-at::ScalarType compute_type_of(const at::Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
-
-cpu::Storage storage_of(const at::Tensor& x) {
-  switch (x.scalar_type()) {
-    case at::kDouble:
-      return cpu::Storage::kFloat64;
-    case at::kFloat:
-      return cpu::Storage::kFloat32;
-    case at::kBFloat16:
-      return cpu::Storage::kBFloat16;
-    case at::kHalf:
-      return cpu::Storage::kFloat16;
-    default:
-      TORCH_CHECK(false, "lavo::attend: float64, float32, bfloat16 or float16 wanted, got ",
-                  x.scalar_type());
-  }
-}
+constexpr auto kName = "lavo::attend";
 
 cpu::MemorySource source_of(const std::string& memory) {
   if (memory == "none") return cpu::MemorySource::kNone;
@@ -37,30 +19,7 @@ cpu::MemorySource source_of(const std::string& memory) {
   return cpu::MemorySource::kProjected;
 }
 
-/// The tensor as kernels read it, after a check of its shape; -1: any size.
-at::Tensor side_input(const at::Tensor& x, const char* name, at::ScalarType type,
-                      at::IntArrayRef shape) {
-  TORCH_CHECK(x.defined(), "lavo::attend: ", name, " is missing");
-  bool fits = x.scalar_type() == type && x.dim() == static_cast<int64_t>(shape.size());
-  for (size_t i = 0; fits && i < shape.size(); ++i) {
-    fits = shape[i] < 0 || x.size(static_cast<int64_t>(i)) == shape[i];
-  }
-  TORCH_CHECK(fits, "lavo::attend: ", name, " must be ", type, " ", shape, " (-1: any), got ",
-              x.scalar_type(), " ", x.sizes());
-  return x.contiguous();
-}
-
-const void* data_or_null(const at::Tensor& x) { return x.defined() ? x.const_data_ptr() : nullptr; }
-
-void parallel_for(int64_t count, cpu::RangeFunction body) {
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) { body(begin, end); });
-}
-
 }  // namespace
-
-at::Tensor with_dense_rows(const at::Tensor& x) {
-  return x.stride(3) == 1 || x.size(3) == 1 ? x : x.contiguous();
-}
 
 AttendInputs checked(AttendInputs in, int64_t past) {
   for (at::Tensor* x : {&in.query, &in.key, &in.value}) {
@@ -76,22 +35,22 @@ AttendInputs checked(AttendInputs in, int64_t past) {
   TORCH_CHECK(in.key.size(3) == D && in.value.size(2) == S && S > 0, "lavo::attend: key ",
               in.key.sizes(), " and value ", in.value.sizes(), " do not go with query ",
               in.query.sizes());
-  storage_of(in.query);
-  const at::ScalarType type = compute_type_of(in.query);
-  in.weights = side_input(in.weights, "weights", type, {2, H});
+  storage_of(kName, in.query);
+  const at::ScalarType type = kernel_compute_type(in.query);
+  in.weights = side_input(kName, in.weights, "weights", type, {2, H});
   const cpu::MemorySource source = source_of(in.memory);
   if (source != cpu::MemorySource::kNone) {
     TORCH_CHECK(in.value.size(3) == D, "lavo::attend: with a memory the value width must be ", D,
                 ", got ", in.value.size(3));
-    in.key_bases = side_input(in.key_bases, "key_bases", type, {-1, -1, D});
+    in.key_bases = side_input(kName, in.key_bases, "key_bases", type, {-1, -1, D});
     const int64_t heads = in.key_bases.size(0), R = in.key_bases.size(1);
     TORCH_CHECK(heads == 1 || heads == H, "lavo::attend: key_bases must be of 1 or ", H,
                 " heads, got ", heads);
-    in.value_bases = side_input(in.value_bases, "value_bases", type, {heads, R, D});
+    in.value_bases = side_input(kName, in.value_bases, "value_bases", type, {heads, R, D});
     if (source == cpu::MemorySource::kProjected) {
-      in.projected = side_input(in.projected, "projected", type, {B, S - past, R});
+      in.projected = side_input(kName, in.projected, "projected", type, {B, S - past, R});
     }
-    if (in.decay.defined()) in.decay = side_input(in.decay, "decay", type, {R});
+    if (in.decay.defined()) in.decay = side_input(kName, in.decay, "decay", type, {R});
   }
   TORCH_CHECK(in.window >= 0 && in.look_back >= 0 && !(in.cross && in.window > 0),
               "lavo::attend: window ", in.window, " and look_back ", in.look_back,
@@ -102,19 +61,16 @@ AttendInputs checked(AttendInputs in, int64_t past) {
               "lavo::attend: decay needs causal self attention");
   if (in.bias.defined()) {
     const int64_t length = (in.look_back + 2) * in.window - 1;
-    in.bias = side_input(in.bias, "bias", type, {H, in.window > 0 ? length : -1});
+    in.bias = side_input(kName, in.bias, "bias", type, {H, in.window > 0 ? length : -1});
   }
-  if (in.key_mask.defined()) in.key_mask = side_input(in.key_mask, "key_mask", at::kBool, {B, S});
+  if (in.key_mask.defined())
+    in.key_mask = side_input(kName, in.key_mask, "key_mask", at::kBool, {B, S});
   return in;
-}
-
-cpu::Tokens cpu_tokens(const at::Tensor& x) {
-  return {x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)};
 }
 
 cpu::LavoCall cpu_call(const AttendInputs& in) {
   cpu::LavoCall call;
-  call.storage = storage_of(in.query);
+  call.storage = storage_of(kName, in.query);
   call.B = in.query.size(0);
   call.H = in.query.size(1);
   call.T = in.query.size(2);
@@ -143,7 +99,7 @@ cpu::LavoCall cpu_call(const AttendInputs& in) {
   call.look_back = in.look_back;
   call.causal = in.causal;
   call.bias = in.window > 0 ? data_or_null(in.bias) : nullptr;
-  call.parallel = parallel_for;
+  call.parallel = cpu_parallel_for;
   call.threads = at::get_num_threads();
   return call;
 }

@@ -4,6 +4,7 @@
 
 #include "lavo/kernels/cpu/lavo_call.h"
 #include "lavo/operators/attend.h"
+#include "lavo/operators/kernel_tensors.h"
 
 namespace lavo {
 
@@ -13,15 +14,11 @@ AttendInputs checked(AttendInputs in, int64_t past = 0);
 
 /// Pointers into `in`, which must outlive it.
 cpu::LavoCall cpu_call(const AttendInputs& in);
-cpu::Tokens cpu_tokens(const at::Tensor& x_BHTD);
 
 #ifdef LAVO_CUDA
 /// Whether the CUDA kernels take it.
 bool can_attend_cuda(const AttendInputs& in);
 #endif
-
-/// As kernels read tokens: the numbers of each side by side.
-at::Tensor with_dense_rows(const at::Tensor& x_BHTD);
 
 /// Of what comes out: like the query where widths agree.
 at::Tensor empty_output(const AttendInputs& in);

@@ -5,17 +5,9 @@
 
 #include "lavo/kernels/cpu/isa.h"
 #include "lavo/kernels/cpu/parallel.h"
+#include "lavo/kernels/cpu/tokens.h"
 
 namespace lavo::cpu {
-
-/// How tokens are stored. Everything else is in the compute type: double for float64, else float.
-enum class Storage { kFloat64, kFloat32, kBFloat16, kFloat16 };
-
-/// [batch, heads, tokens, width]: the numbers of a token side by side, strides in numbers.
-struct Tokens {
-  void* data = nullptr;
-  int64_t batch = 0, head = 0, token = 0;
-};
 
 /// What the means of the memory are taken of.
 enum class MemorySource {

@@ -3,24 +3,9 @@
 #pragma once
 
 #include "lavo/kernels/cpu/lavo_call.h"
-#include "lavo/kernels/cpu/tile.h"
+#include "lavo/kernels/cpu/token_view.h"
 
 namespace lavo::cpu::LAVO_ISA {
-
-/// Calls run with the type that the tokens are stored in: by_storage(s, [&]<class S>() { ... }).
-template <class Run>
-void by_storage(Storage storage, const Run& run) {
-  switch (storage) {
-    case Storage::kFloat64:
-      return run.template operator()<double>();
-    case Storage::kFloat32:
-      return run.template operator()<float>();
-    case Storage::kBFloat16:
-      return run.template operator()<BFloat16>();
-    case Storage::kFloat16:
-      return run.template operator()<Float16>();
-  }
-}
 
 /// The decay of each row, zeros beyond them; zeros where there is none.
 template <class T>
@@ -28,18 +13,6 @@ void load_decay(const LavoCall& call, T* decay) {
   for (int64_t r = 0; r < padded(call.R); ++r) {
     decay[r] = call.decay && r < call.R ? static_cast<const T*>(call.decay)[r] : T(0);
   }
-}
-
-template <class S>
-struct HeadTokens {
-  S* data;
-  int64_t stride;
-  S* at(int64_t token) const { return data + token * stride; }
-};
-
-template <class S>
-HeadTokens<S> head_of(const Tokens& tokens, int64_t b, int64_t h) {
-  return {static_cast<S*>(tokens.data) + b * tokens.batch + h * tokens.head, tokens.token};
 }
 
 /// The bases of a head, transposed and padded so that they serve as right factors of products.
