@@ -112,7 +112,13 @@ inline void multiply(Matrix<T> a, const T* b, int64_t b_row, T* c, int64_t c_row
   for (int64_t n = 0; n < whole; n += kBlock) {
     multiply_rows<4, kBlockVectors, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth);
   }
-  for (int64_t n = whole; n < width; n += kLanes<T>) {
+  int64_t n = whole;
+  if constexpr (kBlockVectors == 4) {
+    for (; n + 2 * kLanes<T> <= width; n += 2 * kLanes<T>) {
+      multiply_rows<8, 2, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth);
+    }
+  }
+  for (; n < width; n += kLanes<T>) {
     multiply_rows<8, 1, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth);
   }
 }
