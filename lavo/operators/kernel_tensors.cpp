@@ -2,6 +2,7 @@
 #include "lavo/operators/kernel_tensors.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty_like.h>
 
 namespace lavo {
 
@@ -39,6 +40,10 @@ at::Tensor side_input(const char* op, const at::Tensor& x, const char* name, at:
 
 at::Tensor with_dense_rows(const at::Tensor& x) {
   return x.stride(3) == 1 || x.size(3) == 1 ? x : x.contiguous();
+}
+
+at::Tensor empty_contiguous(const at::Tensor& like) {
+  return at::empty_like(like, like.options(), at::MemoryFormat::Contiguous);
 }
 
 cpu::Tokens cpu_tokens(const at::Tensor& x) {

@@ -22,6 +22,9 @@ at::Tensor side_input(const char* op, const at::Tensor& x, const char* name, at:
 /// The numbers of each token side by side.
 at::Tensor with_dense_rows(const at::Tensor& x_BHTD);
 
+/// Of the same sizes, which may be symbols.
+at::Tensor empty_contiguous(const at::Tensor& like);
+
 cpu::Tokens cpu_tokens(const at::Tensor& x_BHTD);
 
 inline const void* data_or_null(const at::Tensor& x) {

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/operators/attend_features.h"
+
+#include <ATen/autocast_mode.h>
+#include <torch/library.h>
+
+#include <string>
+
+#include "lavo/operators/attend_features_call.h"
+#include "lavo/operators/kernel_tensors.h"
+
+namespace lavo {
+namespace {
+
+constexpr auto kFeaturesName = "lavo::attend_features";
+
+FeatureOutputs empty_results(const FeatureInputs& in) {
+  return {empty_contiguous(in.value), empty_contiguous(in.sum)};
+}
+
+FeatureOutputs features_cpu(const FeatureInputs& given) {
+  const FeatureInputs in = checked(given);
+  FeatureOutputs out = empty_results(in);
+  cpu::features_forward({cpu_call(in), cpu_tokens(out.output), out.sum.mutable_data_ptr()});
+  return out;
+}
+
+FeatureOutputs features_meta(const FeatureInputs& in) { return empty_results(in); }
+
+/// Values in the region's 16 bits, everything else in float32 as the kernels want it.
+FeatureOutputs features_autocast(const FeatureInputs& given) {
+  const c10::impl::ExcludeDispatchKeyGuard guard(c10::autocast_dispatch_keyset);
+  FeatureInputs in = given;
+  const auto device = in.value.device().type();
+  const auto type = at::autocast::get_lower_precision_fp_from_device_type(device);
+  in.value = at::autocast::cached_cast(type, in.value, device);
+  for (at::Tensor* x : {&in.query, &in.key, &in.level, &in.sum, &in.sum_level}) {
+    if (x->defined()) *x = at::autocast::cached_cast(at::kFloat, *x, device);
+  }
+  return attend_features(in);
+}
+
+}  // namespace
+
+FeatureInputs checked(FeatureInputs in) {
+  TORCH_CHECK(in.query.dim() == 4 && in.value.dim() == 4 && in.value.numel() > 0, kFeaturesName,
+              ": query and value must be [batch, heads, tokens, width], got ", in.query.sizes(),
+              " and ", in.value.sizes());
+  storage_of(kFeaturesName, in.value);
+  const at::ScalarType type = kernel_compute_type(in.value);
+  const int64_t B = in.value.size(0), H = in.value.size(1), T = in.value.size(2),
+                E = in.value.size(3), M = in.query.size(3);
+  for (at::Tensor* x : {&in.query, &in.key}) {
+    TORCH_CHECK(x->sizes() == at::IntArrayRef({B, H, T, M}) && x->scalar_type() == type,
+                kFeaturesName, ": features must be ", type, " [", B, ", ", H, ", ", T,
+                ", features], got ", x->scalar_type(), " ", x->sizes());
+    *x = with_dense_rows(*x);
+  }
+  in.value = with_dense_rows(in.value);
+  in.sum = side_input(kFeaturesName, in.sum, "sum", type, {B, H, E + 1, M});
+  TORCH_CHECK(in.level.defined() == in.sum_level.defined(), kFeaturesName,
+              ": level and sum_level go together");
+  if (in.level.defined()) {
+    in.level = side_input(kFeaturesName, in.level, "level", type, {B, H, T});
+    in.sum_level = side_input(kFeaturesName, in.sum_level, "sum_level", type, {B, H});
+  }
+  if (in.key_mask.defined()) {
+    in.key_mask = side_input(kFeaturesName, in.key_mask, "key_mask", at::kBool, {B, T});
+  }
+  return in;
+}
+
+cpu::FeaturesCall cpu_call(const FeatureInputs& in) {
+  cpu::FeaturesCall call;
+  call.storage = storage_of(kFeaturesName, in.value);
+  call.B = in.value.size(0);
+  call.H = in.value.size(1);
+  call.T = in.value.size(2);
+  call.M = in.query.size(3);
+  call.E = in.value.size(3);
+  call.query = cpu_tokens(in.query);
+  call.key = cpu_tokens(in.key);
+  call.value = cpu_tokens(in.value);
+  call.visible = in.key_mask.defined() ? in.key_mask.const_data_ptr<bool>() : nullptr;
+  call.level = data_or_null(in.level);
+  call.sum = in.sum.const_data_ptr();
+  call.sum_level = data_or_null(in.sum_level);
+  call.normaliser = in.normaliser;
+  call.parallel = cpu_parallel_for;
+  return call;
+}
+
+FeatureOutputs attend_features(const FeatureInputs& in) {
+  using Signature = decltype(FeatureForward::boxed<features_cpu>);
+  auto [output, sum] = call_feature_operator<Signature>(kFeaturesName, in);
+  return {output, sum};
+}
+
+TORCH_LIBRARY_FRAGMENT(lavo, m) {
+  m.def((std::string("attend_features(") + kFeatureArguments + ") -> (Tensor, Tensor)").c_str());
+}
+TORCH_LIBRARY_IMPL(lavo, CPU, m) {
+  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_cpu>));
+}
+TORCH_LIBRARY_IMPL(lavo, Meta, m) {
+  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_meta>));
+}
+TORCH_LIBRARY_IMPL(lavo, AutocastCPU, m) {
+  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_autocast>));
+}
+
+}  // namespace lavo

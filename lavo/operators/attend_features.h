@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Causal attention by features as a LibTorch operator, of liblavo_ops.so alone.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "lavo/kernels/cpu/features_call.h"
+
+namespace lavo {
+
+using cpu::FeatureNormaliser;
+
+/// What `lavo::attend_features` takes: what is left of linear, performer and cosformer once the
+/// features are there. Letters as in lavo/core/mechanism.h, M features.
+///
+///   (s_t, c_t) = exp(l - l_t) phi_q(t)^T sum
+///                + sum_{j<=t} exp(l_j - l_t) (phi_q(t) . phi_k(j)) [v_j, 1]
+///   n_t = max(c_t + epsilon + feature_epsilon sum_m phi_q(t)_m, smallest), 1 where that is 0
+///   o_t = s_t / n_t
+///
+/// Levels never fall and carry no gradient; undefined: all 0. Hidden keys count for nothing,
+/// whatever they hold.
+///
+/// Chunks of 32 tokens: products among them one by one, those with earlier tokens through the sum.
+/// O(T (M E + 32 (M + E))) time. Beyond its results a call needs M (E + 1) numbers a thread, where
+/// B H < 4 as many for 256 tokens of a head, too; the backward pass computes everything again and
+/// keeps 2 numbers a token while it runs. Source: the chunked form of Hua et al. 2022,
+/// arXiv:2202.10447, section 3.3; levels as in online softmax.
+struct FeatureInputs {
+  at::Tensor query, key;      ///< phi(q), phi(k) (B,H,T,M) compute type: float64 for float64
+  at::Tensor value;           ///< (B,H,T,E); the output has its type
+  at::Tensor key_mask = {};   ///< (B,T) bool, true = real; undefined: all real
+  at::Tensor level = {};      ///< l (B,H,T) compute type
+  at::Tensor sum;             ///< (B,H,E+1,M) compute type: of the tokens before, zeros if none
+  at::Tensor sum_level = {};  ///< (B,H), the level that `sum` stands at; with `level`
+  FeatureNormaliser normaliser = {};
+};
+
+struct FeatureOutputs {
+  at::Tensor output;  ///< (B,H,T,E)
+  at::Tensor sum;     ///< (B,H,E+1,M), of all tokens so far, at the last one's level
+};
+
+/// Through the dispatcher: differentiable in query, key, value and sum.
+FeatureOutputs attend_features(const FeatureInputs& in);
+
+}  // namespace lavo
