@@ -15,7 +15,8 @@ struct CausalSum {
   Tensor level_BH1;  ///< undefined where keys have no levels
 };
 
-/// Sums over prefixes, weighted by features: the core of the causal linear attentions.
+/// Sums over prefixes, weighted by features: the core of the causal linear attentions where they
+/// are composed of LibTorch operators; fused it is lavo::attend_features.
 ///
 ///   out_t = sum_{j<=t} exp(level_j - level_t) (phi(q_t) . phi(k_j)) v_j
 ///

@@ -29,7 +29,7 @@ std::unique_ptr<State> Cosformer::new_state() const {
   require<OptionError>(
       options_.max_length.has_value(),
       "cosformer: streaming needs option 'max_length', the longest length reached");
-  return std::make_unique<FeatureState>();
+  return FeatureMechanism::new_state();
 }
 
 void Cosformer::check(const Inputs& in, const State* state) const {
@@ -43,19 +43,16 @@ void Cosformer::check(const Inputs& in, const State* state) const {
                       longest, max_length(in));
 }
 
-Tensor Cosformer::attend(const Inputs& in, State* state) {
+FeatureAttention Cosformer::attention(const Inputs& in, bool) {
   const int64_t longest = max_length(in);
   const auto phi = [longest](const FeatureTile& tile) {
     return cosine_features(tile.x_BHTD, tile.position, longest);
   };
-  const FeatureAttention attention{
-      .features = 2 * in.query.size(3),
-      .chunk = kCosformerChunk,
-      .query = phi,
-      .key = [phi](const FeatureTile& tile, const Tensor&) { return KeyFeatures{phi(tile)}; },
-      .output = [](const Tensor& sum, const Tensor& count,
-                   const Tensor&) { return sum / count.clamp_min(kSmallestNormaliser); }};
-  return lavo::attend(attention, in, state);
+  return {.features = 2 * in.query.size(3),
+          .chunk = kCosformerChunk,
+          .query = phi,
+          .key = [phi](const FeatureTile& tile, const Tensor&) { return KeyFeatures{phi(tile)}; },
+          .normaliser = {.smallest = kSmallestNormaliser}};
 }
 
 Tensor Cosformer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {

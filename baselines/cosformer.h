@@ -28,7 +28,7 @@ struct CosformerOptions {
 /// Source: Qin et al. 2022, arXiv:2202.08791.
 /// Differs from the published code, which takes M from the current length, so that its outputs for
 /// a prefix change as the sequence grows: causal attention needs a fixed M and is refused without.
-class Cosformer final : public Mechanism {
+class Cosformer final : public FeatureMechanism {
  public:
   using Options = CosformerOptions;
   static constexpr auto kName = "cosformer";
@@ -36,7 +36,7 @@ class Cosformer final : public Mechanism {
   static constexpr auto kCitation = "Qin et al. 2022, arXiv:2202.08791";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
-  static constexpr bool kFused = false;
+  static constexpr auto kFused = FusedCalls::kCausalSelfOnCpu;
   static Patterns supported() { return {}; }
 
   Cosformer(const Options& options, const Setting&, at::Generator&) : options_(options) {}
@@ -46,7 +46,7 @@ class Cosformer final : public Mechanism {
   Cost cost(const Shape& shape, bool causal) const override;
 
  protected:
-  Tensor attend(const Inputs& in, State* state) override;
+  FeatureAttention attention(const Inputs& in, bool streaming) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
   void check(const Inputs& in, const State* state) const override;
 

@@ -22,8 +22,9 @@ Tensor with_ones(const Tensor& value, const Tensor& mask_BT) {
 /// One call: the steps that tiles go through.
 class Call {
  public:
-  Call(const FeatureAttention& attention, const Inputs& in, int64_t position)
+  Call(const FeatureAttention& attention, const Inputs& in, int64_t position, bool fused)
       : attention_(attention),
+        fused_(fused),
         mask_BS_(in.key_mask),
         position_(position),
         type_(in.query.scalar_type()) {}
@@ -35,6 +36,7 @@ class Call {
     const FeatureTile keys = key_tile(key, first);
     const Tensor phi = query_features(query, first);
     const auto [key_phi, level] = attention_.key(keys, carried.level_BH1);
+    if (fused_) return next_fused(phi, {key_phi, level}, value, keys.mask_BT, state);
     const Tensor sums =
         causal_sum(phi, key_phi, with_ones(value, keys.mask_BT), level, attention_.chunk, carried);
     state[0] = carried.sum_BHME;
@@ -57,6 +59,23 @@ class Call {
   }
 
  private:
+  /// The same by the operator, which has the sums the other way round.
+  Tensor next_fused(const Tensor& phi, const KeyFeatures& key, const Tensor& value,
+                    const Tensor& mask_BT, std::vector<Tensor>& state) const {
+    const bool levels = attention_.has_levels;
+    const FeatureOutputs out =
+        attend_features({.query = phi,
+                         .key = key.phi_BHTM,
+                         .value = value,
+                         .key_mask = mask_BT,
+                         .level = key.level_BHT,
+                         .sum = state[0].transpose(2, 3),
+                         .sum_level = levels ? state[1].detach().squeeze(2) : Tensor(),
+                         .normaliser = attention_.normaliser});
+    state[0] = out.sum.transpose(2, 3);
+    if (levels) state[1] = key.level_BHT.narrow(2, phi.size(2) - 1, 1);
+    return out.output;
+  }
   Tensor query_features(const Tensor& query, int64_t first) const {
     return attention_.query({to_compute(query), {}, position_ + first});
   }
@@ -66,10 +85,16 @@ class Call {
   }
   Tensor output(const Tensor& sums, const Tensor& phi) const {
     const int64_t E = sums.size(3) - 1;
-    return attention_.output(sums.narrow(3, 0, E), sums.narrow(3, E, 1), phi).to(type_);
+    const FeatureNormaliser& by = attention_.normaliser;
+    Tensor total = sums.narrow(3, E, 1);
+    if (by.epsilon != 0) total = total + by.epsilon;
+    if (by.feature_epsilon != 0) total = total + by.feature_epsilon * phi.sum(3, /*keepdim=*/true);
+    total = by.smallest > 0 ? total.clamp_min(by.smallest) : total.masked_fill(total == 0, 1);
+    return (sums.narrow(3, 0, E) / total).to(type_);
   }
 
   FeatureAttention attention_;
+  bool fused_;
   Tensor mask_BS_;
   int64_t position_;
   torch::ScalarType type_;
@@ -83,11 +108,10 @@ std::vector<Tensor> empty_state(const FeatureAttention& attention, const Inputs&
   return state;
 }
 
-}  // namespace
-
-Tensor attend(const FeatureAttention& attention, const Inputs& in, State* state) {
+Tensor attend_by_features(const FeatureAttention& attention, const Inputs& in, State* state,
+                          bool fused) {
   auto* stream = static_cast<FeatureState*>(state);
-  const Call call(attention, in, stream ? stream->position : 0);
+  const Call call(attention, in, stream ? stream->position : 0, fused);
   const int64_t tile =
       feature_tile_length(in.shape(), attention.features, attention.chunk, in.query.device());
   std::vector<Tensor> sums =
@@ -119,6 +143,19 @@ Tensor attend(const FeatureAttention& attention, const Inputs& in, State* state)
   return output;
 }
 
+}  // namespace
+
+Tensor FeatureMechanism::attend(const Inputs& in, State* state) {
+  return attend_by_features(attention(in, state != nullptr), in, state, /*fused=*/false);
+}
+
+Tensor FeatureMechanism::attend_fused(const Inputs& given, State* state) {
+  if (given.pattern() != Pattern::kCausalSelf || !given.query.device().is_cpu()) return {};
+  Inputs in = given;
+  if (in.key_mask.defined()) in.key = hide_rows(in.key, in.key_mask, 2);
+  return attend_by_features(attention(in, state != nullptr), in, state, /*fused=*/true);
+}
+
 int64_t feature_tile_length(const Shape& s, int64_t features, int64_t chunk, torch::Device device) {
   // The backward pass keeps the sums at every edge: with fewer tokens they would outweigh these.
   constexpr int64_t kFewest = 256;
@@ -127,19 +164,24 @@ int64_t feature_tile_length(const Shape& s, int64_t features, int64_t chunk, tor
   return tile_length(token_bytes, std::max(chunk, kFewest), device);
 }
 
-Cost feature_cost(const Shape& s, bool causal, int64_t features, int64_t chunk,
-                  double feature_flop) {
+Cost FeatureMechanism::feature_cost(const Shape& s, bool causal, int64_t features, int64_t chunk,
+                                    double feature_flop) const {
   const double heads = static_cast<double>(s.B * s.H), T = static_cast<double>(s.T),
                S = static_cast<double>(s.S), M = static_cast<double>(features),
                E = static_cast<double>(s.E + 1);
   const bool in_chunks = causal && s.T == s.S;
-  const double C = in_chunks ? static_cast<double>(std::min(chunk, s.T)) : 0;
+  const bool fused = in_chunks && !prefers_composed();
+  const int64_t together = std::min(fused ? cpu::kFeatureChunk : chunk, s.T);
+  const double C = in_chunks ? static_cast<double>(together) : 0;
   const double state = s.compute_bytes() * heads * M * E;
   const double longest = static_cast<double>(std::max(s.T, s.S));
   const double tile = static_cast<double>(feature_tile_length(s, features, chunk));
   // In a tile: features and what they are made of, values, sums, scores, and the sums in front of
-  // its chunks; the backward pass holds all of them and their gradients.
-  const double tile_floats = in_chunks ? 3 * M + 3 * E + C + 2 * M * E / C : 2 * M + 2 * E;
+  // its chunks, of which the fused form keeps the features; the backward pass holds all of them
+  // and their gradients.
+  const double tile_floats = fused       ? 3 * M + E
+                             : in_chunks ? 3 * M + 3 * E + C + 2 * M * E / C
+                                         : 2 * M + 2 * E;
   const double tile_bytes = s.compute_bytes() * heads * std::min(longest, tile) * tile_floats;
   return {.flop = heads * (2 * (T + S) * M * E + T * C * 2 * (M + E) + (T + S) * feature_flop),
           .bytes = s.traffic_bytes(),

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "lavo/core/mechanism.h"
+#include "lavo/operators/attend_features.h"
 
 namespace lavo {
 
@@ -24,7 +25,7 @@ struct KeyFeatures {
 /// One kind of attention by features. The functions are called again in the backward pass.
 ///
 ///   s_t = sum_j (phi_q(q_t) . phi_k(k_j)) [v_j, 1]     over all keys, or over j <= t
-///   o_t = output(s_t)
+///   o_t = s_t[:E] / n_t, n_t by the normaliser from s_t[E] (lavo/operators/attend_features.h)
 ///
 /// phi of a padded key is any number: its value and its one are zero.
 struct FeatureAttention {
@@ -34,8 +35,7 @@ struct FeatureAttention {
   std::function<Tensor(const FeatureTile&)> query;
   /// `reached` (B,H,1) is the level before this tile; undefined where there are no levels.
   std::function<KeyFeatures(const FeatureTile&, const Tensor& reached)> key;
-  /// From the weighted sum of values (B,H,T,E), that of ones (B,H,T,1), and phi_q -> (B,H,T,E).
-  std::function<Tensor(const Tensor& sum, const Tensor& count, const Tensor& phi)> output;
+  FeatureNormaliser normaliser;
 };
 
 /// The sums so far (B,H,M,E+1), and the level (B,H,1) where there are levels.
@@ -44,16 +44,27 @@ struct FeatureState final : State {
   std::vector<Tensor> held;
 };
 
-/// (B,H,T,E) in the type of the query. State O(M E); beyond the output and, in the backward pass,
-/// the gradients, the memory of one tile.
-Tensor attend(const FeatureAttention& attention, const Inputs& in, State* state);
+/// Linear, performer and cosformer. State O(M E); beyond the output and, in the backward pass, the
+/// gradients, the memory of one tile. Causal self attention on the CPU: the sums are those of the
+/// fused operator lavo::attend_features, the features composed.
+class FeatureMechanism : public Mechanism {
+ public:
+  std::unique_ptr<State> new_state() const override { return std::make_unique<FeatureState>(); }
+
+ protected:
+  /// Called once for each forward, with padded keys that are zero.
+  virtual FeatureAttention attention(const Inputs& in, bool streaming) = 0;
+  Tensor attend(const Inputs& in, State* state) final;
+  Tensor attend_fused(const Inputs& in, State* state) final;
+
+  /// `chunk` is that of the composed form, `feature_flop` the cost of the features of one token of
+  /// one head, query or key.
+  Cost feature_cost(const Shape& shape, bool causal, int64_t features, int64_t chunk,
+                    double feature_flop) const;
+};
 
 /// How many tokens are worked on at a time.
 int64_t feature_tile_length(const Shape& shape, int64_t features, int64_t chunk,
                             torch::Device device = torch::kCPU);
-
-/// `feature_flop` is the cost of the features of one token of one head, query or key.
-Cost feature_cost(const Shape& shape, bool causal, int64_t features, int64_t chunk,
-                  double feature_flop);
 
 }  // namespace lavo

@@ -11,16 +11,13 @@ constexpr int64_t kLinearChunk = 64;
 
 }  // namespace
 
-Tensor Linear::attend(const Inputs& in, State* state) {
-  const FeatureAttention attention{
-      .features = in.query.size(3),
-      .chunk = kLinearChunk,
-      .query = [](const FeatureTile& tile) { return elu_plus_one(tile.x_BHTD); },
-      .key = [](const FeatureTile& tile,
-                const Tensor&) { return KeyFeatures{elu_plus_one(tile.x_BHTD)}; },
-      .output = [epsilon = options_.epsilon](const Tensor& sum, const Tensor& count,
-                                             const Tensor&) { return sum / (count + epsilon); }};
-  return lavo::attend(attention, in, state);
+FeatureAttention Linear::attention(const Inputs& in, bool) {
+  return {.features = in.query.size(3),
+          .chunk = kLinearChunk,
+          .query = [](const FeatureTile& tile) { return elu_plus_one(tile.x_BHTD); },
+          .key = [](const FeatureTile& tile,
+                    const Tensor&) { return KeyFeatures{elu_plus_one(tile.x_BHTD)}; },
+          .normaliser = {.epsilon = options_.epsilon}};
 }
 
 Tensor Linear::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {

@@ -24,7 +24,7 @@ struct LinearOptions {
 /// phi(k_j) v_j^T and of phi(k_j), D (E + 1) numbers for each head.
 /// Source: Katharopoulos et al. 2020, arXiv:2006.16236.
 /// Differs from it: sums are kept in float32 or wider, and causal sums are taken in chunks.
-class Linear final : public Mechanism {
+class Linear final : public FeatureMechanism {
  public:
   using Options = LinearOptions;
   static constexpr auto kName = "linear";
@@ -32,17 +32,16 @@ class Linear final : public Mechanism {
   static constexpr auto kCitation = "Katharopoulos et al. 2020, arXiv:2006.16236";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
-  static constexpr bool kFused = false;
+  static constexpr auto kFused = FusedCalls::kCausalSelfOnCpu;
   static Patterns supported() { return {}; }
 
   Linear(const Options& options, const Setting&, at::Generator&) : options_(options) {}
   std::string kind() const override { return kName; }
   Patterns patterns() const override { return supported(); }
-  std::unique_ptr<State> new_state() const override { return std::make_unique<FeatureState>(); }
   Cost cost(const Shape& shape, bool causal) const override;
 
  protected:
-  Tensor attend(const Inputs& in, State* state) override;
+  FeatureAttention attention(const Inputs& in, bool streaming) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
 
  private:

@@ -37,7 +37,7 @@ class Local final : public Mechanism {
   static constexpr auto kCitation = "Qiu et al. 2020, arXiv:1911.02972";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
-  static constexpr bool kFused = true;
+  static constexpr auto kFused = FusedCalls::kAll;
   static constexpr bool kOwnPositions = true;
   static Patterns supported();
 

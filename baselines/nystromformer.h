@@ -48,7 +48,7 @@ class Nystromformer final : public Mechanism {
   static constexpr auto kCitation = "Xiong et al. 2021, arXiv:2102.03902";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = false;
-  static constexpr bool kFused = false;
+  static constexpr auto kFused = FusedCalls::kNone;
   static Patterns supported();
 
   Nystromformer(const Options& options, const Setting& setting, at::Generator& generator);

@@ -151,11 +151,11 @@ std::unique_ptr<State> Performer::new_state() const {
       options_.features == PerformerFeatures::kRelu || options_.stabilizer != Stabilizer::kSequence,
       "performer: stabilizer 'sequence' has no streaming state: its maximum runs "
       "over keys that are still to come; 'prefix' has one");
-  return std::make_unique<FeatureState>();
+  return FeatureMechanism::new_state();
 }
 
-Tensor Performer::attend(const Inputs& in, State* state) {
-  if (!state) count_training_forward();
+FeatureAttention Performer::attention(const Inputs& in, bool streaming) {
+  if (!streaming) count_training_forward();
   const bool causal = in.pattern() == Pattern::kCausalSelf;
   const bool relu = options_.features == PerformerFeatures::kRelu;
   const Stabilizer stabilizer = options_.stabilizer_for(causal);
@@ -163,21 +163,16 @@ Tensor Performer::attend(const Inputs& in, State* state) {
   const Features features(projection_, options_.epsilon_for(stabilizer));
   // The factors M^(-1/2) of both features cancel, but for what is added to the sum of keys.
   const double added = options_.key_sum_epsilon * (relu ? 1 : std::sqrt(static_cast<double>(M)));
-  FeatureAttention attention{
-      .features = M,
-      .chunk = kPerformerChunk,
-      .has_levels = causal && !relu && stabilizer == Stabilizer::kPrefix,
-      .query =
-          [=](const FeatureTile& tile) {
-            return relu ? features.relu(tile.x_BHTD)
-                        : query_features(features, tile.x_BHTD, stabilizer);
-          },
-      .key = {},
-      .output =
-          [added](const Tensor& sum, const Tensor& count, const Tensor& phi) {
-            const Tensor total = added > 0 ? count + added * phi.sum(3, /*keepdim=*/true) : count;
-            return sum / total.masked_fill(total == 0, 1);
-          }};
+  FeatureAttention attention{.features = M,
+                             .chunk = kPerformerChunk,
+                             .has_levels = causal && !relu && stabilizer == Stabilizer::kPrefix,
+                             .query =
+                                 [=](const FeatureTile& tile) {
+                                   return relu ? features.relu(tile.x_BHTD)
+                                               : query_features(features, tile.x_BHTD, stabilizer);
+                                 },
+                             .key = {},
+                             .normaliser = {.feature_epsilon = added}};
   if (relu) {
     attention.key = [features](const FeatureTile& tile, const Tensor&) {
       return KeyFeatures{features.relu(tile.x_BHTD)};
@@ -194,7 +189,7 @@ Tensor Performer::attend(const Inputs& in, State* state) {
       return key_features(features, tile, highest);
     };
   }
-  return lavo::attend(attention, in, state);
+  return attention;
 }
 
 Tensor Performer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {

@@ -60,7 +60,7 @@ struct PerformerOptions {
 /// for each head.
 /// Source: Choromanski et al. 2021, arXiv:2009.14794.
 /// Differs from it: the stabilizer prefix, and sums in float32 or wider.
-class Performer final : public Mechanism {
+class Performer final : public FeatureMechanism {
  public:
   using Options = PerformerOptions;
   static constexpr auto kName = "performer";
@@ -68,7 +68,7 @@ class Performer final : public Mechanism {
   static constexpr auto kCitation = "Choromanski et al. 2021, arXiv:2009.14794";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
-  static constexpr bool kFused = false;
+  static constexpr auto kFused = FusedCalls::kCausalSelfOnCpu;
   static Patterns supported() { return {}; }
 
   Performer(const Options& options, const Setting& setting, at::Generator& generator);
@@ -80,7 +80,7 @@ class Performer final : public Mechanism {
   void resume_training(int64_t forwards) override { training_forwards_ = forwards; }
 
  protected:
-  Tensor attend(const Inputs& in, State* state) override;
+  FeatureAttention attention(const Inputs& in, bool streaming) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
 
  private:

@@ -43,7 +43,7 @@ class Vanilla final : public VanillaBase {
  public:
   static constexpr auto kName = "vanilla";
   static constexpr auto kTitle = "softmax attention, fused";
-  static constexpr bool kFused = true;
+  static constexpr auto kFused = FusedCalls::kAll;
   static constexpr bool kComposed = false;  ///< that is vanilla_math
   Vanilla(const Options&, const Setting&, at::Generator&) {}
   std::string kind() const override { return kName; }
@@ -60,7 +60,7 @@ class VanillaMath final : public VanillaBase {
  public:
   static constexpr auto kName = "vanilla_math";
   static constexpr auto kTitle = "softmax attention, explicit matrix";
-  static constexpr bool kFused = false;
+  static constexpr auto kFused = FusedCalls::kNone;
   VanillaMath(const Options&, const Setting&, at::Generator&) {}
   std::string kind() const override { return kName; }
   Cost cost(const Shape& s, bool causal) const override;

@@ -89,7 +89,7 @@ json describe_mechanisms() {
                          {"patterns", describe_patterns(entry.patterns)},
                          {"streaming", entry.has_state},
                          {"equal_widths", entry.equal_widths},
-                         {"fused", entry.fused},
+                         {"fused", entry.fused != FusedCalls::kNone},
                          {"options", options},
                          {"tensors", describe_tensors(entry)}});
   }

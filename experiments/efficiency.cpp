@@ -42,6 +42,14 @@ int64_t checked_rows(int64_t length) {
   return std::clamp(kCheckedTokens / length, kFewestRows, kCheckedRows);
 }
 
+Pattern pattern_of(const EfficiencyAxes& axes) {
+  return static_cast<Pattern>((axes.cross ? 2 : 0) + (axes.causal ? 1 : 0));
+}
+
+bool has_fused(const Entry& entry, const EfficiencyAxes& axes) {
+  return entry.has_fused(pattern_of(axes), parse_device("efficiency", axes.device).is_cpu());
+}
+
 std::vector<int64_t> rows_to_check(const EfficiencyAxes& axes, const json& options,
                                    int64_t length) {
   const int64_t decoded = axes.pass == Pass::kDecode ? decode_tokens(length) : 0;
@@ -216,7 +224,8 @@ json Efficiency::resolve(const json& given) const {
   parse_device(name(), point.device);
   const Entry& entry = find_mechanism(point.mechanism);
   if (!point.implementation) {
-    point.implementation = entry.fused ? Implementation::kFused : Implementation::kComposed;
+    point.implementation =
+        has_fused(entry, point) ? Implementation::kFused : Implementation::kComposed;
   }
   if (!point.threads) point.threads = default_threads();
   json resolved = write_options(point);
@@ -236,12 +245,14 @@ std::string Efficiency::refused(const json& axes) const {
   const std::string reason = refused_pattern(entry, point.axes.causal, point.axes.cross);
   if (!reason.empty()) return reason;
   const auto wanted = *point.axes.implementation;
-  const bool has_it = (wanted == Implementation::kFused && entry.fused) ||
+  const bool fused = has_fused(entry, point.axes);
+  const bool has_it = (wanted == Implementation::kFused && fused) ||
                       (wanted == Implementation::kComposed && entry.composed);
   if (!has_it) {
-    return fmt::format("{} has no {} implementation, only {}{}{}", entry.name,
-                       kImplementations[static_cast<size_t>(wanted)], entry.fused ? "fused" : "",
-                       entry.fused && entry.composed ? " and " : "",
+    return fmt::format("{} has no {} implementation of {} attention on {}, only {}{}{}", entry.name,
+                       kImplementations[static_cast<size_t>(wanted)],
+                       pattern_text(pattern_of(point.axes)), point.axes.device,
+                       fused ? "fused" : "", fused && entry.composed ? " and " : "",
                        entry.composed ? "composed" : "");
   }
   if (point.axes.pass != Pass::kDecode) return "";

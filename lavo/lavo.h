@@ -52,7 +52,7 @@ class Lavo final : public Mechanism {
   static constexpr auto kCitation = "Zhang et al. 2023, arXiv:2312.11135";
   static constexpr bool kEqualWidths = true;
   static constexpr bool kHasState = true;
-  static constexpr bool kFused = true;
+  static constexpr auto kFused = FusedCalls::kAll;
   static constexpr bool kOwnPositions = true;
   static Patterns supported() { return {}; }
 

@@ -86,7 +86,8 @@ void register_all() {
     for (const Pass& pass : kPasses) {
       if (pass.make == decode_workload && !(causal && entry.has_state)) continue;
       for (const bool fused : {true, false}) {
-        if (fused ? !entry.fused : !entry.composed) continue;
+        const Pattern pattern = causal ? Pattern::kCausalSelf : Pattern::kNoncausalSelf;
+        if (fused ? !entry.has_fused(pattern, /*on_cpu=*/true) : !entry.composed) continue;
         const std::string name =
             fmt::format("{}/{}/{}", pass.name, entry.name, fused ? "fused" : "composed");
         benchmark::RegisterBenchmark(name.c_str(),

@@ -23,6 +23,9 @@ inline constexpr std::array kPatterns = {Pattern::kNoncausalSelf, Pattern::kCaus
 const char* pattern_name(Pattern pattern);  ///< "NS", "CS", "NC", "CC"
 const char* pattern_text(Pattern pattern);  ///< "noncausal self", ...
 
+/// Which calls the fused form of a mechanism covers; where it does it is the default.
+enum class FusedCalls { kNone, kCausalSelfOnCpu, kAll };
+
 /// For each pattern the reason why it is refused; empty where it is exact.
 struct Patterns {
   std::array<std::string, 4> refusal;
@@ -53,7 +56,7 @@ struct Entry {
   std::vector<OptionInfo> options;
   bool equal_widths = false;  ///< needs E = D
   bool has_state = true;
-  bool fused = false;          ///< has a fused form, which is the default
+  FusedCalls fused = FusedCalls::kNone;
   bool composed = true;        ///< has a form composed of LibTorch operators
   bool own_positions = false;  ///< encodes positions itself: a layer adds none unless asked to
   bool softmax = false;  ///< softmax over all q . k / sqrt(D): more columns of q and k bias it
@@ -63,6 +66,11 @@ struct Entry {
   /// In float64, in training mode, with random parameters from `seed`: the same bits every time.
   std::function<std::shared_ptr<Mechanism>(const json& given, const Setting&, uint64_t seed)>
       create;
+
+  bool has_fused(Pattern pattern, bool on_cpu) const {
+    return fused == FusedCalls::kAll ||
+           (fused == FusedCalls::kCausalSelfOnCpu && on_cpu && pattern == Pattern::kCausalSelf);
+  }
 };
 
 }  // namespace lavo

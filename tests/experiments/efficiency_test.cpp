@@ -148,6 +148,13 @@ TEST_CASE("axes are filled in, and options of other mechanisms are dropped") {
   const json vanilla = efficiency.resolve({{"mechanism", "vanilla"}, {"window", 8}});
   CHECK(vanilla.at("implementation") == "fused");
   CHECK_FALSE(vanilla.contains("window"));
+  const auto implementation = [&](bool causal, const char* device) {
+    return efficiency.resolve({{"mechanism", "linear"}, {"causal", causal}, {"device", device}})
+        .at("implementation");
+  };
+  CHECK(implementation(true, "cpu") == "fused");
+  CHECK(implementation(false, "cpu") == "composed");
+  CHECK(implementation(true, "cuda") == "composed");
   for (const json& bad :
        {json{{"lenght", 8}}, json{{"length", 0}}, json{{"pass", "backward"}},
         json{{"dtype", "float8"}}, json{{"device", "tpu"}}, json{{"mechanism", "vanila"}}}) {
@@ -168,6 +175,11 @@ TEST_CASE("points that mean nothing are told from points that are refused") {
         "");
   CHECK(efficiency.refused(resolve({{"mechanism", "vanilla"}, {"implementation", "composed"}})) !=
         "");
+  json linear = {{"mechanism", "linear"}, {"implementation", "fused"}};
+  CHECK(efficiency.refused(resolve(linear)) == "");
+  linear["causal"] = false;
+  CHECK_THAT(efficiency.refused(resolve(linear)),
+             ContainsSubstring("no fused implementation of noncausal self attention on cpu"));
 }
 
 TEST_CASE("gradients of every option are checked") {
