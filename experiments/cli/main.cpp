@@ -39,22 +39,6 @@ constexpr AddCommand kCommands[] = {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-/// A message may quote a name that has line breaks or terminal codes: they are shown as text.
-std::string on_one_line(const std::string& text) {
-  std::string line;
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      line += "\\n";
-    } else if (code < 0x20 || code == 0x7f) {
-      line += fmt::format("\\x{:02x}", code);
-    } else {
-      line += c;
-    }
-  }
-  return line;
-}
-
 int complain(const std::string& text, ExitCode code) {
   fmt::print(stderr, "lavo-bench: {}\n", on_one_line(text));
   return code;

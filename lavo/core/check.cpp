@@ -28,6 +28,21 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string on_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      line += "\\n";
+    } else if (code < 0x20 || code == 0x7f) {
+      line += fmt::format("\\x{:02x}", code);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 std::string did_you_mean(std::string_view got, const std::vector<std::string>& known) {
   const auto nearest = std::min_element(known.begin(), known.end(), [&](auto& x, auto& y) {
     return edit_distance(got, x) < edit_distance(got, y);

@@ -11,9 +11,12 @@
 
 namespace lavo {
 
-/// What the user can mend. The command line prints the text on one line and exits with 2.
+/// A text that may quote names with line breaks or terminal codes, with those shown as \n and \x1b.
+std::string on_one_line(std::string_view text);
+
+/// What the user can mend, on one line. The command line prints it and exits with 2.
 struct Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit Error(std::string_view text) : std::runtime_error(on_one_line(text)) {}
 };
 struct OptionError : Error {  ///< an option's name, kind or value
   using Error::Error;
