@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -42,7 +43,10 @@ struct Place {
     return got;
   }
   int64_t integer() const {
-    if (!value.is_number_integer()) wrong("an integer");
+    const bool fits = value.is_number_integer() &&
+                      (!value.is_number_unsigned() ||
+                       value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()});
+    if (!fits) wrong("an integer");
     return value.get<int64_t>();
   }
   double number() const {
@@ -77,8 +81,8 @@ Metric read_metric(const Place& from) {
       if (length.integer() < 1) length.wrong("a length of 1 or more");
       metric.blocks.push_back(length.integer());
     }
-    const auto total = std::accumulate(metric.blocks.begin(), metric.blocks.end(), int64_t{0});
-    require<InputError>(total == static_cast<int64_t>(metric.samples.size()),
+    const double total = std::accumulate(metric.blocks.begin(), metric.blocks.end(), 0.0);
+    require<InputError>(total == static_cast<double>(metric.samples.size()),
                         "{}: add up to {}, but there are {} samples", blocks.path, total,
                         metric.samples.size());
   }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cmath>
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
 
+#include "experiments/harness/toml_text.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 #include "reports/gate.h"
@@ -19,13 +18,7 @@ class Reader {
 
   /// Sets what the file says, and leaves the rest as it is.
   void read(std::string_view text, Policy& policy) const {
-    toml::table top;
-    try {
-      top = toml::parse(text, file_.string());
-    } catch (const toml::parse_error& error) {
-      fail<InputError>("{}:{}:{}: not TOML: {}", file_.string(), error.source().begin.line,
-                       error.source().begin.column, error.description());
-    }
+    const toml::table top = parse_toml(text, file_.string());
     check_keys(top, "key",
                {"include", "fail_on", "strict", "false_discovery_rate", "warn_above_noise",
                 "calibrated_on", "rule"});

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <regex>
 #include <set>
 
@@ -53,9 +54,13 @@ std::string shorten(const json& value) {
 }
 
 bool has_type(const json& value, const std::string& type) {
-  if (type == "integer") {  // 2.0 is an integer in JSON Schema
+  // 2.0 is an integer in JSON Schema. Ours are read into 64 bits: what these do not hold is none.
+  if (type == "integer") {
+    if (value.is_number_unsigned())
+      return value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()};
     return value.is_number_integer() ||
-           (value.is_number_float() && value.get<double>() == std::floor(value.get<double>()));
+           (value.is_number_float() && value.get<double>() == std::floor(value.get<double>()) &&
+            std::abs(value.get<double>()) < 0x1p63);
   }
   if (type == "number") return value.is_number();
   if (type == "string") return value.is_string();

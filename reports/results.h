@@ -69,18 +69,4 @@ std::map<std::vector<json>, Cells> split(const Cells& cells, const std::vector<s
 /// Axes with more than one value among the cells, and those that not all of them have.
 std::set<std::string> varying_axes(const Cells& cells);
 
-/// Names each variant of a mechanism by what sets it apart: "lavo", "lavo, window 8". An option's
-/// usual value goes without saying: its default where a cell has it, else the one that more than
-/// half of the mechanism's cells have.
-class Labels {
- public:
-  /// `apart`: axes that a figure shows otherwise (its x axis, its panels, the seed).
-  Labels(const Cells& cells, const std::set<std::string>& apart);
-  std::string operator()(const Cell& cell) const;
-
- private:
-  std::set<std::string> apart_;
-  std::map<std::string, std::map<std::string, json>> usual_;  ///< mechanism -> axis -> value
-};
-
 }  // namespace lavo::report

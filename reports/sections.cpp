@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "reports/labels.h"
+
 namespace lavo::report {
 
 Html marked(const std::string& mechanism, const std::string& label) {

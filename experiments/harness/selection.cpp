@@ -101,7 +101,7 @@ Shard choose_shard(const std::string& text) {
   if (!text.empty()) {
     const size_t at = text.find('/');
     const auto index = to_integer(text.substr(0, at));
-    const auto count = at == std::string::npos ? std::nullopt : to_integer(text.substr(at + 1));
+    const auto count = to_integer(at == std::string::npos ? "" : text.substr(at + 1));
     require<InputError>(index && count && *index >= 1 && *index <= *count,
                         "--shard: got '{}', wanted i/n with 1 <= i <= n", text);
     return {*index, *count};

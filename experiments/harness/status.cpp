@@ -28,7 +28,7 @@ std::string sweep_line(const json& plan, const Records& records) {
       continue;
     }
     ++done;
-    ++counts[found->second.value("status", "?")];
+    ++counts[found->second["status"].get<std::string>()];
   }
   std::string text = fmt::format("{}: {}/{} cells", plan.at("name").get<std::string>(), done,
                                  plan.at("cells").size());
@@ -62,12 +62,14 @@ std::string status_text(const fs::path& directory) {
     }
   }
   for (const auto& [id, record] : records.by_id) {
-    const std::string status = record.value("status", "?");
+    const std::string status = record["status"];
     if (status == "ok" || status == "skipped") continue;
-    text += fmt::format("{} {} {}: {}\n", id, status, record.value("experiment", "?"),
-                        record.contains("reason") && record["reason"].is_string()
-                            ? record["reason"].get<std::string>()
-                            : "");
+    const std::string reason = record.contains("reason") && record["reason"].is_string()
+                                   ? record["reason"].get<std::string>()
+                                   : "";
+    text += on_one_line(fmt::format("{} {} {}: {}", id, status,
+                                    record["experiment"].get<std::string>(), reason)) +
+            "\n";
   }
   return text.empty() ? "nothing was run here\n" : text;
 }

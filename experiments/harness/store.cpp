@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <span>
 #include <unordered_map>
 
 #include "lavo/core/check.h"
@@ -47,6 +48,15 @@ std::vector<fs::path> line_files(const fs::path& directory, const std::string& s
   return files;
 }
 
+/// Null where the text is no JSON.
+json json_or_null(std::string_view text) {
+  try {
+    return parse_json(text, "");
+  } catch (const InputError&) {
+    return {};
+  }
+}
+
 /// Calls `see` with every line that is a JSON object; a line that is none was torn when its writer
 /// or the machine died.
 template <class See>
@@ -56,8 +66,7 @@ void for_each_line(const fs::path& file, std::vector<std::string>& warnings, See
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     ++number;
-    const json line = json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                                  text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+    const json line = json_or_null(std::string_view(text).substr(begin, end - begin));
     if (line.is_object()) {
       see(line, number);
     } else {
@@ -68,20 +77,46 @@ void for_each_line(const fs::path& file, std::vector<std::string>& warnings, See
   }
 }
 
-/// Checks the schema, and that a few keys are there with the right kinds.
-bool is_line_of(const json& line, const std::string& schema, const fs::path& file, size_t number,
-                std::vector<std::string>& warnings) {
+bool is_text(const json& value) { return value.is_string(); }
+bool is_object(const json& value) { return value.is_object(); }
+bool is_number(const json& value) { return value.is_number(); }
+bool is_index(const json& value) { return value.is_number_unsigned(); }
+bool is_attempt(const json& value) {
+  return value.is_number_integer() && value >= 1 && value <= 1'000'000;
+}
+/// Letters, digits, - and _: what may become the name of a file without leaving its folder.
+bool is_plain_name(const json& value) {
+  const std::string text = value.is_string() ? value.get<std::string>() : "";
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_';
+  });
+}
+
+struct Field {
+  const char* key;
+  bool (*fits)(const json&);
+};
+/// What this program reads of a line without asking again.
+constexpr Field kCellFields[] = {
+    {"id", is_plain_name},          {"attempt", is_attempt}, {"status", is_text},
+    {"experiment", is_text},        {"axes", is_object},     {"metrics", is_object},
+    {"environment", is_plain_name}, {"started", is_text},    {"elapsed_s", is_number}};
+constexpr Field kBlockFields[] = {{"id", is_plain_name}, {"attempt", is_attempt},
+                                  {"block", is_index},   {"fingerprint", is_text},
+                                  {"started", is_text},  {"result", is_object}};
+
+/// Checks the schema, and that the fields are there with the right kinds.
+bool is_line_of(const json& line, const std::string& schema, std::span<const Field> fields,
+                const fs::path& file, size_t number, std::vector<std::string>& warnings) {
   const json found = line.value("schema", json());
   const std::string family = schema.substr(0, schema.find('/') + 1);
   require<InputError>(
       !found.is_string() || found == schema || !found.get<std::string>().starts_with(family),
       "{}:{}: got schema {}, this program reads {}", file.string(), number, found.dump(), schema);
-  const auto is = [&](const char* key, bool (json::*kind)() const noexcept) {
-    return line.contains(key) && (line[key].*kind)();
+  const auto fits = [&](const Field& field) {
+    return line.contains(field.key) && field.fits(line[field.key]);
   };
-  if (found == schema && is("id", &json::is_string) && is("attempt", &json::is_number_integer)) {
-    return true;
-  }
+  if (found == schema && std::ranges::all_of(fields, fits)) return true;
   warnings.push_back(
       fmt::format("{}:{}: not a line of {}, left out", file.string(), number, schema));
   return false;
@@ -94,7 +129,7 @@ std::string shard_file(const std::string& stem, Shard shard) {
 
 bool is_newer(const json& a, const json& b) {
   const auto key = [](const json& record) {
-    return std::pair(record["attempt"].get<int64_t>(), record.value("started", std::string()));
+    return std::pair(record["attempt"].get<int64_t>(), record["started"].get<std::string>());
   };
   return key(a) > key(b);
 }
@@ -138,6 +173,26 @@ void sync_directory(const fs::path& directory) {
   ::close(descriptor);
 }
 
+/// Held from the reading of records to the renaming of results.json: of shards that end together
+/// each finds what those before it wrote, so the last one writes them all. Where the file system
+/// has no locks, `merge` puts it right.
+class ResultsLock {
+ public:
+  explicit ResultsLock(const fs::path& directory)
+      : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~ResultsLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  ResultsLock(const ResultsLock&) = delete;
+  ResultsLock& operator=(const ResultsLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 }  // namespace
 
 Records read_records(const fs::path& directory) {
@@ -145,7 +200,7 @@ Records read_records(const fs::path& directory) {
   Records records;
   for (const fs::path& file : line_files(directory, "cells")) {
     for_each_line(file, records.warnings, [&](const json& line, size_t number) {
-      if (!is_line_of(line, kCellSchema, file, number, records.warnings)) return;
+      if (!is_line_of(line, kCellSchema, kCellFields, file, number, records.warnings)) return;
       const auto [at, is_first] = records.by_id.try_emplace(line["id"].get<std::string>(), line);
       if (!is_first && !is_newer(at->second, line)) at->second = line;
     });
@@ -160,7 +215,7 @@ json merge_results(const std::vector<fs::path>& directories, std::vector<std::st
     Records records = read_records(directory);
     warnings.insert(warnings.end(), records.warnings.begin(), records.warnings.end());
     for (auto& [id, record] : records.by_id) {
-      const std::string environment = record.value("environment", "");
+      const std::string environment = record["environment"];
       const fs::path file = directory / "environments" / (environment + ".json");
       if (!environments.contains(environment)) {
         if (fs::exists(file)) {
@@ -196,6 +251,7 @@ json merge_directories(const std::vector<fs::path>& directories, const fs::path&
   if (fs::is_directory(output) && std::ranges::none_of(sources, is_output)) {
     sources.push_back(output);
   }
+  const ResultsLock lock(output);
   const json results = merge_results(sources, warnings);
   if (sources.size() > 1 || !is_output(sources.front())) {
     make_directory(output / "environments");
@@ -282,16 +338,16 @@ std::map<std::string, Store::Unfinished> Store::read_blocks(const std::string& f
   std::vector<std::string> warnings;  // a lost block is measured again
   for (const fs::path& file : line_files(directory_, "blocks")) {
     for_each_line(file, warnings, [&](const json& line, size_t number) {
-      if (!is_line_of(line, kBlockSchema, file, number, warnings)) return;
-      if (line.value("fingerprint", "") != fingerprint) return;
+      if (!is_line_of(line, kBlockSchema, kBlockFields, file, number, warnings)) return;
+      if (line["fingerprint"] != fingerprint) return;
       try {
-        const BlockResult block = block_from_json(line.at("result"));
+        const BlockResult block = block_from_json(line["result"]);
         const int attempt = line["attempt"];
         Unfinished& sofar = found[line["id"]];
         if (attempt > sofar.attempt) sofar = {attempt, "", {}};
-        const bool next = line.at("block").get<size_t>() == sofar.blocks.size();
+        const bool next = line["block"].get<size_t>() == sofar.blocks.size();
         if (attempt < sofar.attempt || !next) return;
-        if (sofar.blocks.empty()) sofar.started = line.at("started");
+        if (sofar.blocks.empty()) sofar.started = line["started"];
         sofar.blocks.push_back(block);
       } catch (const std::exception&) {
         return;
@@ -335,6 +391,7 @@ void Store::write_plans(const Plan& plan, const json& asked) {
 
 std::vector<std::string> Store::write_results() {
   std::vector<std::string> warnings;
+  const ResultsLock lock(directory_);
   const json results = merge_results({directory_}, warnings);
   write_atomically(directory_ / "results.json", to_text(results));
   return warnings;

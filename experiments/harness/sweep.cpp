@@ -2,13 +2,13 @@
 #include "experiments/harness/sweep.h"
 
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "experiments/harness/limits.h"
+#include "experiments/harness/toml_text.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 
@@ -244,13 +244,7 @@ std::string Sweep::place_of(const std::string& axis, int table) const {
 
 Sweep read_sweep(const std::filesystem::path& file, const std::string& profile) {
   const Reader reader(file.string());
-  toml::table root;
-  const std::string content = read_text(file);
-  try {
-    root = toml::parse(content);
-  } catch (const toml::parse_error& error) {
-    fail<InputError>("{}: not TOML: {}", reader.place(error.source()), error.description());
-  }
+  const toml::table root = parse_toml(read_text(file), file.string());
   reader.known_keys(root, "key",
                     {"name", "experiment", "description", "fixed", "axes", "cells", "only",
                      "exclude", "limits", "profile"});

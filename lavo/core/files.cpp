@@ -25,6 +25,28 @@ void sync(const std::filesystem::path& path, int flags) {
                       std::strerror(reason));
 }
 
+constexpr int kDeepest = 100;
+
+/// Where the first bracket opens that lies deeper than `deepest`; npos where none does.
+size_t find_deeper(std::string_view text, int deepest) {
+  int depth = 0;
+  bool in_text = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_text) {
+      i += c == '\\';  // what is escaped ends no text
+      in_text = c != '"';
+    } else if (c == '"') {
+      in_text = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > deepest) return i;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return text.npos;
+}
+
 }  // namespace
 
 std::string read_text(const std::filesystem::path& path) {
@@ -37,21 +59,30 @@ std::string read_text(const std::filesystem::path& path) {
   return text.str();
 }
 
-nlohmann::json read_json(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
+nlohmann::json parse_json(std::string_view text, const std::string& name, size_t first_line) {
+  const auto place = [&](size_t at) {
+    const size_t start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+    const auto before =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    return fmt::format("{}:{}:{}", name, first_line + static_cast<size_t>(before), at - start + 1);
+  };
+  if (const size_t at = find_deeper(text, kDeepest); at != text.npos) {
+    fail<InputError>("{}: nested deeper than {}", place(at), kDeepest);
+  }
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
     // `byte` counts what was read, the offending character included; its word begins earlier.
     size_t at = std::min(std::max<size_t>(error.byte, 1) - 1, text.size());
     while (at > 0 && std::isalnum(static_cast<unsigned char>(text[at - 1]))) --at;
-    const auto line =
-        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
-    const size_t start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
-    fail<InputError>("{}:{}:{}: not JSON", path.string(), line, at - start + 1);
+    fail<InputError>("{}: not JSON", place(at));
   } catch (const nlohmann::json::out_of_range&) {
-    fail<InputError>("{}: not JSON: a number is too large", path.string());
+    fail<InputError>("{}: not JSON: a number is too large", name);
   }
+}
+
+nlohmann::json read_json(const std::filesystem::path& path) {
+  return parse_json(read_text(path), path.string());
 }
 
 void write_atomically(const std::filesystem::path& path, const std::string& content) {

@@ -4,13 +4,19 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace lavo {
 
 /// The whole file. Throws InputError naming it.
 std::string read_text(const std::filesystem::path& path);
 
-/// Parses a JSON file. Throws InputError with file, line and column.
+/// Parses JSON whose first line is line `first_line` of what is called `name`. Throws InputError
+/// with name, line and column, and where values lie deeper than 100 in each other: what is done
+/// with them (copies, comparison, printing) recurses, on a stack that ends.
+nlohmann::json parse_json(std::string_view text, const std::string& name, size_t first_line = 1);
+
+/// The same of a file.
 nlohmann::json read_json(const std::filesystem::path& path);
 
 /// To a temporary file beside it, fsynced, renamed, the directory fsynced: the old file or the new

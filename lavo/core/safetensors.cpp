@@ -23,6 +23,8 @@ constexpr std::pair<const char*, torch::ScalarType> kTypes[] = {
 
 constexpr uint64_t kLongestHeader = 100'000'000;  // the format's own limit
 
+constexpr int kDeepest = 10;  // a header needs 3; values are printed by recursion
+
 struct Slice {
   std::string name;
   torch::ScalarType type;
@@ -48,12 +50,14 @@ uint64_t byte_size(const json& shape, torch::ScalarType type, std::vector<int64_
     require<InputError>(size.is_number_unsigned() && size.get<uint64_t>() <= (uint64_t{1} << 62),
                         "{}: shape must hold integers >= 0, got {}", where, size.dump());
     const auto n = size.get<uint64_t>();
-    require<InputError>(n == 0 || bytes <= std::numeric_limits<int64_t>::max() / n,
+    // A size of 0 makes the others no smaller: strides are their product all the same.
+    const uint64_t step = std::max<uint64_t>(n, 1);
+    require<InputError>(bytes <= std::numeric_limits<int64_t>::max() / step,
                         "{}: shape is too large to count", where);
-    bytes *= n;
+    bytes *= step;
     sizes.push_back(static_cast<int64_t>(n));
   }
-  return bytes;
+  return std::ranges::count(sizes, 0) ? 0 : bytes;
 }
 
 Slice read_entry(const std::string& name, const json& entry, uint64_t data_size,
@@ -84,6 +88,8 @@ json read_header(std::string_view text, const std::string& source) {
   std::set<std::string> names;
   std::string duplicate;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    require<InputError>(depth <= kDeepest, "{}: the safetensors header is nested deeper than {}",
+                        source, kDeepest);
     if (depth == 1 && event == json::parse_event_t::key &&
         !names.insert(parsed.get<std::string>()).second) {
       duplicate = parsed.get<std::string>();

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/harness/store.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <future>
+
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
@@ -137,4 +144,31 @@ TEST_CASE("directories merge, the newer attempt wins") {
   CHECK(results["cells"][0]["attempt"] == 2);
   CHECK(read_records(out.path).by_id.size() == 2);
   CHECK(merge_directories({b.path, a.path}, out.path, warnings) == results);
+}
+
+TEST_CASE("whoever writes results.json last has read what all others recorded") {
+  const TemporaryDirectory directory;
+  Store store(directory.path, {});
+  store.append(record_of(1));
+  // Another shard is between reading the records and renaming its results.json.
+  const int other = ::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY);
+  REQUIRE(::flock(other, LOCK_EX) == 0);
+  std::future<void> writing = std::async(std::launch::async, [&] { store.write_results(); });
+  CHECK(writing.wait_for(std::chrono::milliseconds(300)) == std::future_status::timeout);
+  Store(directory.path, {2, 2}).append(record_of(2));
+  ::close(other);
+  writing.get();
+  CHECK(read_json(directory.path / "results.json")["cells"].size() == 2);
+}
+
+TEST_CASE("a record names no file outside its folder") {
+  const TemporaryDirectory directory, merged;
+  json record = record_of(1);
+  record["environment"] = "../../elsewhere";
+  directory.write("cells.jsonl", lines_of({record, record_of(2)}));
+  std::vector<std::string> warnings;
+  const json results = merge_directories({directory.path}, merged.path, warnings);
+  CHECK(results["cells"].size() == 1);
+  REQUIRE(!warnings.empty());
+  CHECK(warnings.front().find("cells.jsonl:1: not a line of lavo.cell/1") != std::string::npos);
 }
