@@ -29,6 +29,11 @@ void add_doctor(CLI::App& program, int& exit_code) {
       "doctor", "This machine, this build, and what makes measurements here unreliable");
   auto as_json = std::make_shared<bool>(false);
   command->add_flag("--json", *as_json, "The environment record and the troubles as JSON");
+  command->footer(
+      "Exits with 0 whatever it finds; each trouble is a line that begins with !.\n"
+      "Examples:\n"
+      "  lavo-bench doctor\n"
+      "  lavo-bench doctor --json | jq .troubles");
   command->callback([=, &exit_code] {
     json environment = read_environment();
     const std::vector<std::string> troubles = find_troubles(environment);

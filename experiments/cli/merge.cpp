@@ -14,6 +14,13 @@ void add_merge(CLI::App& program, int& exit_code) {
   command->add_option("DIR", *directories, "Directories of runs")->required();
   command->add_option("-o,--output", *output,
                       "Directory to merge into; needed when there are several");
+  command->footer(
+      "Of each cell the last attempt counts. A run can go on in the merged directory; trained "
+      "models "
+      "are not copied.\n"
+      "Examples:\n"
+      "  lavo-bench merge /shared/out\n"
+      "  lavo-bench merge out-of-host1 out-of-host2 -o out && lavo-bench report out");
   command->callback([=, &exit_code] {
     if (output->empty()) {
       require<InputError>(directories->size() == 1, "merge: several directories need -o OUT");

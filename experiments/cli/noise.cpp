@@ -12,6 +12,12 @@ void add_noise(CLI::App& program, int& exit_code) {
   command->add_option("--seconds", *seconds, "For each kind of work")
       ->check(number_in(0.01, 3600))
       ->capture_default_str();
+  command->footer(
+      "spread: of single times around their median. A/A: by how much two equal builds may seem to "
+      "differ.\ndrift: from the first half of the time to the second.\n"
+      "Examples:\n"
+      "  lavo-bench noise\n"
+      "  lavo-bench noise --seconds 30");
   command->callback([=, &exit_code] {
     fmt::print("{:24} {:>10} {:>9} {:>12} {:>8}\n", "work", "time [ms]", "spread", "A/A (95 %)",
                "drift");

@@ -41,6 +41,13 @@ void add_plan(CLI::App& program, int& exit_code) {
   auto selection = add_selectors(*command);
   auto directory = std::make_shared<std::filesystem::path>();
   command->add_option("-o,--output", *directory, "Directory of a run, to show what it has already");
+  command->footer(
+      "Runs nothing. `to skip`: refused by the mechanism, or one call is predicted to take too "
+      "long.\n"
+      "Examples:\n"
+      "  lavo-bench plan experiments/sweeps/efficiency.toml --profile paper\n"
+      "  lavo-bench plan experiments/sweeps/*.toml -o out\n"
+      "  lavo-bench plan experiments/sweeps/efficiency.toml --axis length=4096,8192 --shard 1/4");
   command->callback([=, &exit_code] {
     const Shard shard = choose_shard(selection->shard);
     const Plan plan = make_plan(*selection);
