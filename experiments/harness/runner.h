@@ -25,7 +25,7 @@ struct RunOptions {
 struct RunSummary {
   std::map<std::string, int> statuses;  ///< of every cell of the shard that has a record
   int planned = 0;
-  int signal = 0;  ///< what ended the run early; 0 when it came to its end
+  int signal = 0;          ///< what ended the run early; 0 when it came to its end
   int recorded = 0;        ///< cells that got their record in this run
   double elapsed_s = 0;    ///< from the first cell to the last record
   double in_blocks_s = 0;  ///< of it in blocks, over all devices: the rest is the harness's own
