@@ -134,6 +134,29 @@ TEST_CASE("a stream may change its form, and no bit depends on the number of thr
   }
 }
 
+TEST_CASE("terms that are all alike keep their digits through 2^17 tokens") {
+  torch::NoGradGuard no_grad;
+  constexpr int64_t T = int64_t{1} << 17;
+  const int64_t H = GENERATE(1, 4);  // cut into segments, and not
+  const int64_t step = GENERATE(512, 1 << 17);
+  auto generator = torch::make_generator<at::CPUGeneratorImpl>(4);
+  const Tensor value = 1 + torch::rand({1, H, T, 3}, generator, torch::kFloat32);
+  const Tensor features = torch::full({1, H, T, 2}, 0.1F);
+  FeatureInputs in;
+  in.sum = torch::zeros({1, H, 4, 2});
+  std::vector<Tensor> outputs;
+  for (int64_t t = 0; t < T; t += step) {
+    in.query = in.key = features.narrow(2, t, step);
+    in.value = value.narrow(2, t, step);
+    const auto [output, sum] = attend_features(in);
+    outputs.push_back(output);
+    in.sum = sum;
+  }
+  const Tensor means =
+      value.to(torch::kFloat64).cumsum(2) / torch::arange(1, T + 1, torch::kFloat64).view({T, 1});
+  CHECK(worst_row_error(torch::cat(outputs, 2), means) <= 1e-5);
+}
+
 TEST_CASE("the fused form allocates less than the composed one, and what its cost predicts") {
   count_cpu_memory();
   const Shape shape{.B = 1, .H = 4, .T = 4096, .S = 4096, .D = 64, .E = 64};

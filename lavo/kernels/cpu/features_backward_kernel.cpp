@@ -224,17 +224,19 @@ template <class T>
 void scan_back(const FeaturesBackward& backward, int64_t head, T* added) {
   const FeaturesCall& call = backward.call;
   const int64_t segments = segment_count(call), size = FeatureSums<T>::size(call);
-  Scratch scratch(FeatureLevels<T>::scratch_bytes() + FeatureSums<T>::scratch_bytes(call));
+  Scratch scratch(FeatureLevels<T>::scratch_bytes() + FeatureSums<T>::scratch_bytes(call) +
+                  Scratch::bytes<T>(size));
   FeatureLevels<T> levels(call, WeightRows::kQueries, scratch);
   levels.set_head(head);
   FeatureSums<T> last(call, scratch);
   const T* from = static_cast<const T*>(backward.grad_sum_after);
   last.load_from(from ? from + head * (call.E + 1) * call.M : nullptr);
   const T* behind = last.data();
+  T* lost = scratch.take_zeros<T>(size);
   for (int64_t i = segments - 1; i > 0; --i) {
     const Segment span = segment_of(call, i);
     T* own = added + (head * segments + i) * size;
-    add_scaled(own, size, levels.between(span.begin, span.end), behind);
+    add_compensated(own, size, levels.between(span.begin, span.end), behind, lost);
     behind = own;
   }
 }

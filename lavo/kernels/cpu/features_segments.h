@@ -87,16 +87,18 @@ class SegmentStarts {
   };
 
   void scan(int64_t head) {
-    Scratch scratch(FeatureLevels<T>::scratch_bytes() + FeatureSums<T>::scratch_bytes(call_));
+    Scratch scratch(FeatureLevels<T>::scratch_bytes() + FeatureSums<T>::scratch_bytes(call_) +
+                    Scratch::bytes<T>(size_));
     FeatureLevels<T> levels(call_, WeightRows::kKeys, scratch);
     levels.set_head(head);
     FeatureSums<T> before(call_, scratch);
     load(head, 0, before);
     const T* from = before.data();
+    T* lost = scratch.take_zeros<T>(size_);
     for (int64_t i = 0; i < later_; ++i) {
       const Segment span = segment_of(call_, i);
       T* to = sums_ + (head * later_ + i) * size_;
-      add_scaled(to, size_, levels.between(span.begin, span.end), from);
+      add_compensated(to, size_, levels.between(span.begin, span.end), from, lost);
       from = to;
     }
   }

@@ -34,49 +34,104 @@ void scale_rows(T* tile, int64_t rows, int64_t width, const T* factors) {
   }
 }
 
+/// to += factor (from + lost), where `lost` is what rounding has taken from `from`; then it is what
+/// rounding took from `to` (Knuth's TwoSum).
+template <class T>
+void add_compensated(T* to, int64_t count, T factor, const T* from, T* lost) {
+  for (int64_t c = 0; c < count; c += kLanes<T>) {
+    const Vector<T> a = factor * load(from + c), b = load(to + c) + factor * load(lost + c);
+    const Vector<T> sum = a + b, added = sum - a;
+    store(lost + c, (a - (sum - added)) + (b - added));
+    store(to + c, sum);
+  }
+}
+
 /// sum_i [x_i, y_i] f_i^T over tokens i, (E + 1, padded M): the last row is that of the y.
+///
+/// Tokens one by one would lose digits where their terms are alike, for then the roundings are too:
+/// 1e-4 after 2^18 tokens. The latest ones are summed apart, and go to the others with
+/// compensation.
 template <class T>
 class FeatureSums {
  public:
   static int64_t size(const FeaturesCall& call) { return (call.E + 1) * padded(call.M); }
-  static int64_t scratch_bytes(const FeaturesCall& call) { return Scratch::bytes<T>(size(call)); }
+  static int64_t scratch_bytes(const FeaturesCall& call) {
+    return 4 * Scratch::bytes<T>(size(call));
+  }
   FeatureSums(const FeaturesCall& call, Scratch& scratch)
-      : M_(call.M), E_(call.E), width_(padded(M_)), data_(scratch.take<T>(size(call))) {}
+      : M_(call.M),
+        E_(call.E),
+        width_(padded(M_)),
+        size_(size(call)),
+        data_(scratch.take<T>(size_)),
+        earlier_(scratch.take<T>(size_)),
+        lost_(scratch.take<T>(size_)),
+        latest_(scratch.take<T>(size_)) {}
 
   const T* data() const { return data_; }
   const T* last_row() const { return data_ + E_ * width_; }
 
   /// From rows of M numbers; zeros from none.
   void load_from(const T* from) {
-    if (from) return load_tile<T>(from, M_, E_ + 1, M_, nullptr, data_);
-    clear();
+    if (!from) return clear();
+    load_tile<T>(from, M_, E_ + 1, M_, nullptr, data_);
+    restart();
   }
   void copy_from(const T* sums) {
-    for (int64_t i = 0; i < (E_ + 1) * width_; ++i) data_[i] = sums[i];
+    for (int64_t i = 0; i < size_; ++i) data_[i] = sums[i];
+    restart();
   }
   void copy_to(T* sums) const {
-    for (int64_t i = 0; i < (E_ + 1) * width_; ++i) sums[i] = data_[i];
+    for (int64_t i = 0; i < size_; ++i) sums[i] = data_[i];
   }
   void store_to(T* to) const { store_tile<T>(data_, E_ + 1, M_, to, M_); }
   void clear() {
-    for (int64_t i = 0; i < (E_ + 1) * width_; ++i) data_[i] = 0;
+    for (int64_t i = 0; i < size_; ++i) data_[i] = 0;
+    restart();
   }
 
   /// factor sums + [x, y]^T f, of x (rows, padded E), y (rows), f (rows, padded M).
   void add(T factor, const T* x, const T* y, const T* features, int64_t rows) {
     if (factor != 1) {
-      for (int64_t i = 0; i < (E_ + 1) * width_; i += kLanes<T>) {
-        store(data_ + i, load(data_ + i) * factor);
-      }
+      scale(earlier_, factor);
+      scale(lost_, factor);
+      scale(latest_, factor);
     }
-    multiply<true>(Matrix<T>{x, padded(E_)}.transposed(), features, width_, data_, width_, E_,
+    multiply<true>(Matrix<T>{x, padded(E_)}.transposed(), features, width_, latest_, width_, E_,
                    width_, rows);
-    multiply<true>(Matrix<T>{y, 0}, features, width_, data_ + E_ * width_, width_, 1, width_, rows);
+    multiply<true>(Matrix<T>{y, 0}, features, width_, latest_ + E_ * width_, width_, 1, width_,
+                   rows);
+    if (++additions_ == kTogether) settle();
+    for (int64_t i = 0; i < size_; i += kLanes<T>) {
+      store(data_ + i, load(earlier_ + i) + load(latest_ + i));
+    }
   }
 
  private:
-  int64_t M_, E_, width_;
-  T* data_;
+  static constexpr int kTogether = 8;  // chunks
+
+  void scale(T* part, T factor) {
+    for (int64_t i = 0; i < size_; i += kLanes<T>) store(part + i, load(part + i) * factor);
+  }
+  void restart() {
+    for (int64_t i = 0; i < size_; ++i) {
+      earlier_[i] = data_[i];
+      lost_[i] = latest_[i] = 0;
+    }
+    additions_ = 0;
+  }
+  void settle() {
+    add_compensated(latest_, size_, T(1), earlier_, lost_);
+    T* sums = latest_;
+    latest_ = earlier_;
+    earlier_ = sums;
+    for (int64_t i = 0; i < size_; ++i) latest_[i] = 0;
+    additions_ = 0;
+  }
+
+  int64_t M_, E_, width_, size_;
+  T *data_, *earlier_, *lost_, *latest_;  // data = earlier + latest
+  int additions_ = 0;
 };
 
 /// Keys and values of a chunk. Hidden ones are zeros.

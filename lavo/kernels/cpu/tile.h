@@ -34,6 +34,12 @@ class Scratch {
     return taken;
   }
   template <class T>
+  T* take_zeros(int64_t count) {
+    T* taken = take<T>(count);
+    for (int64_t i = 0; i < count; ++i) taken[i] = 0;
+    return taken;
+  }
+  template <class T>
   static constexpr int64_t bytes(int64_t count) {
     return pieces(count * int64_t{sizeof(T)}, 64) * 64;
   }
