@@ -2,9 +2,6 @@
 #include "experiments/language_model.h"
 
 #include <ATen/Parallel.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include <algorithm>
 #include <charconv>
@@ -125,15 +122,6 @@ void add_floors(Outcome& outcome, const Corpus& corpus,
   }
 }
 
-/// Every step frees what the next one takes again. glibc hands large blocks back to the system, and
-/// a tenth of a step would go into clearing new pages.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that it accepts
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-}
-
 }  // namespace
 
 void LanguageModelAxes::visit(OptionVisitor& v) {
@@ -250,7 +238,6 @@ Prediction LanguageModel::predict(const json& axes, const json&) const {
 
 Outcome LanguageModel::run(const Case& cell) const {
   const auto [a, options] = read_cell(cell.axes);
-  keep_freed_memory();
   at::set_num_threads(static_cast<int>(a.threads));
   const auto corpus = load_corpus(cell.corpus);
   const Recipe recipe = recipe_of(cell.axes, *corpus, spec_version());

@@ -16,8 +16,7 @@ void add_merge(CLI::App& program, int& exit_code) {
                       "Directory to merge into; needed when there are several");
   command->footer(
       "Of each cell the last attempt counts. A run can go on in the merged directory; trained "
-      "models "
-      "are not copied.\n"
+      "models are not copied.\n"
       "Examples:\n"
       "  lavo-bench merge /shared/out\n"
       "  lavo-bench merge out-of-host1 out-of-host2 -o out && lavo-bench report out");

@@ -42,8 +42,8 @@ void add_plan(CLI::App& program, int& exit_code) {
   auto directory = std::make_shared<std::filesystem::path>();
   command->add_option("-o,--output", *directory, "Directory of a run, to show what it has already");
   command->footer(
-      "Runs nothing. `to skip`: refused by the mechanism, or one call is predicted to take too "
-      "long.\n"
+      "Runs nothing. `to skip`: refused by the mechanism, or one call is predicted to take "
+      "too long.\n"
       "Examples:\n"
       "  lavo-bench plan experiments/sweeps/efficiency.toml --profile paper\n"
       "  lavo-bench plan experiments/sweeps/*.toml -o out\n"

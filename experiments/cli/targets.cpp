@@ -75,7 +75,7 @@ void add_targets(CLI::App& program, int& exit_code) {
   auto given = std::make_shared<TargetArguments>();
   command->add_option("DIR", given->directories, "Directories of runs")->required();
   command->add_flag("--run", given->run,
-                    "First measure into (the first) DIR what it lacks, about 5 minutes on 2 cores");
+                    "First measure into (the first) DIR what it lacks, about 6 minutes on 2 cores");
   command->add_option("--json", given->json_file, "Writes every row as JSON");
   command->footer(
       "Exits 0 whatever the verdicts: a missed target is a finding. A row \"within noise\" has "

@@ -27,8 +27,8 @@ constexpr int64_t kCheckedRows = 16, kWindow = 16;
 struct Pass {
   const char* name;
   std::unique_ptr<Workload> (*make)(std::shared_ptr<Mechanism>, const Inputs&);
-  double
-      traffic;  ///< times that of a forward: the backward reads gradient and inputs, writes three
+  /// Times that of a forward: the backward reads gradient and inputs, and writes three.
+  double traffic;
 };
 constexpr Pass kPasses[] = {{"forward", forward_workload, 1},
                             {"forward_backward", backward_workload, 2.5},
@@ -109,6 +109,7 @@ void register_all() {
 
 int main(int argc, char** argv) {
   lavo::count_cpu_memory();
+  const lavo::KeptMemory kept;
   lavo::register_all();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

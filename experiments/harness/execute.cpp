@@ -7,6 +7,8 @@
 #include <chrono>
 #include <new>
 
+#include "experiments/harness/memory.h"
+
 namespace lavo {
 namespace {
 
@@ -51,6 +53,7 @@ BlockResult execute(const Experiment& experiment, const Case& cell) {
   if (const auto threads = cell.axes.find("threads"); threads != cell.axes.end()) {
     at::set_num_threads(threads->get<int>());
   }
+  const KeptMemory kept;
   const auto start = std::chrono::steady_clock::now();
   BlockResult block = attempt(experiment, cell);
   block.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -9,6 +9,10 @@
 #include <cstring>
 #include <limits>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #ifdef LAVO_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
@@ -80,6 +84,21 @@ void count_cpu_memory() {
 void limit_cpu_memory(int64_t bytes) {
   limit = bytes > 0 ? bytes : std::numeric_limits<int64_t>::max();
 }
+
+#ifdef __GLIBC__
+KeptMemory::KeptMemory() {
+  mallopt(M_MMAP_MAX, 0);         // a block that is mapped by itself is unmapped when it is freed
+  mallopt(M_TRIM_THRESHOLD, -1);  // never
+}
+KeptMemory::~KeptMemory() {
+  mallopt(M_MMAP_MAX, 65536);  // glibc's defaults
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+  malloc_trim(0);
+}
+#else
+KeptMemory::KeptMemory() = default;
+KeptMemory::~KeptMemory() = default;
+#endif
 
 int64_t allocated_bytes([[maybe_unused]] c10::Device device) {
 #ifdef LAVO_CUDA

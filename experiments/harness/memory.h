@@ -17,6 +17,17 @@ void count_cpu_memory();
 /// 0 takes the limit away.
 void limit_cpu_memory(int64_t bytes);
 
+/// While it lives, what is freed on the CPU stays with the process, as CUDA's caching allocator
+/// keeps it; then the system gets it back. Otherwise calls with large outputs time the system,
+/// which clears new pages for each. Does nothing without glibc.
+class KeptMemory {
+ public:
+  KeptMemory();
+  ~KeptMemory();
+  KeptMemory(const KeptMemory&) = delete;
+  KeptMemory& operator=(const KeptMemory&) = delete;
+};
+
 /// Bytes that live tensors hold on `device` now.
 int64_t allocated_bytes(c10::Device device);
 
