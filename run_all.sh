@@ -17,7 +17,7 @@ commands
   help      prints this
 
 options
-  --profile smoke|quick|mid|paper   size of the sweeps; default quick: about 13 minutes on 2 cores
+  --profile smoke|quick|mid|paper   size of the sweeps; default quick: about 15 minutes on 2 cores
   --only SWEEP[,SWEEP...]           these of experiments/sweeps; default all
   --device cpu|cuda[:i]             where to measure; default cpu; cuda builds the preset `cuda`
   --threads N                       CPU threads of each cell; default: as each sweep says
