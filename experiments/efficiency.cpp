@@ -20,7 +20,7 @@ namespace {
 constexpr uint64_t kInputSeed = 1, kParameterSeed = 0, kRowSeed = 2, kWeightSeed = 3;
 /// References read the whole context for each row: fewer rows where it is long.
 constexpr int64_t kCheckedRows = 64, kFewestRows = 16, kCheckedTokens = 1 << 19;
-constexpr int64_t kGradientLength = 1024;  // the reference's graph grows with rows times length
+constexpr int64_t kGradientLength = 512;   // the reference's graph grows with rows times length
 
 /// For predictions only: what a CPU thread with 512-bit vectors reached in float32, a GPU of 2023
 /// in bfloat16, and what a call and a check cost however short they are.
