@@ -12,6 +12,8 @@ target_link_libraries(lavo_flags INTERFACE lavo_warnings)
 if(LAVO_SANITIZE)
   # vptr is left out: LibTorch is built without the type information that it needs.
   set(sanitize -fsanitize=${LAVO_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer -O1)
-  target_compile_options(lavo_flags INTERFACE ${sanitize} -fno-sanitize-recover=undefined)
+  # gcc 12 takes what it has inserted itself for uses of what is not initialised
+  target_compile_options(lavo_flags INTERFACE ${sanitize} -fno-sanitize-recover=undefined
+                         -Wno-maybe-uninitialized)
   target_link_options(lavo_flags INTERFACE -fsanitize=${LAVO_SANITIZE})
 endif()
