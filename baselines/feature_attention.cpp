@@ -170,7 +170,7 @@ Cost FeatureMechanism::feature_cost(const Shape& s, bool causal, int64_t feature
                S = static_cast<double>(s.S), M = static_cast<double>(features),
                E = static_cast<double>(s.E + 1);
   const bool in_chunks = causal && s.T == s.S;
-  const bool fused = in_chunks && !prefers_composed();
+  const bool fused = in_chunks && implementation() == Implementation::kFused;
   const int64_t together = std::min(fused ? cpu::kFeatureChunk : chunk, s.T);
   const double C = in_chunks ? static_cast<double>(together) : 0;
   const double state = s.compute_bytes() * heads * M * E;

@@ -51,7 +51,7 @@ Tensor Local::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
 
 Cost Local::cost(const Shape& shape, bool causal) const {
   Cost cost = window_cost(shape, windows(causal));
-  if (prefers_composed()) return cost;
+  if (implementation() != Implementation::kFused) return cost;
   cost.memory_bytes = shape.output_bytes();
   cost.backward_memory_bytes = shape.output_bytes() + shape.input_bytes();
   return cost;

@@ -2,6 +2,7 @@
 #include "experiments/efficiency.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -20,7 +21,7 @@ namespace {
 constexpr uint64_t kInputSeed = 1, kParameterSeed = 0, kRowSeed = 2, kWeightSeed = 3;
 /// References read the whole context for each row: fewer rows where it is long.
 constexpr int64_t kCheckedRows = 64, kFewestRows = 16, kCheckedTokens = 1 << 19;
-constexpr int64_t kGradientLength = 512;   // the reference's graph grows with rows times length
+constexpr int64_t kGradientLength = 512;  // the reference's graph grows with rows times length
 
 /// For predictions only: what a CPU thread with 512-bit vectors reached in float32, a GPU of 2023
 /// in bfloat16, and what a call and a check cost however short they are.
@@ -46,8 +47,17 @@ Pattern pattern_of(const EfficiencyAxes& axes) {
   return static_cast<Pattern>((axes.cross ? 2 : 0) + (axes.causal ? 1 : 0));
 }
 
-bool has_fused(const Entry& entry, const EfficiencyAxes& axes) {
-  return entry.has_fused(pattern_of(axes), parse_device("efficiency", axes.device).is_cpu());
+bool has(const Entry& entry, Implementation wanted, const EfficiencyAxes& axes) {
+  return entry.has(wanted, pattern_of(axes), parse_device("efficiency", axes.device).is_cpu());
+}
+
+/// "fused and composed"
+std::string implementations_of(const Entry& entry, const EfficiencyAxes& axes) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kImplementations.size(); ++i) {
+    if (has(entry, static_cast<Implementation>(i), axes)) names.push_back(kImplementations[i]);
+  }
+  return fmt::format("{}", fmt::join(names, " and "));
 }
 
 std::vector<int64_t> rows_to_check(const EfficiencyAxes& axes, const json& options,
@@ -224,8 +234,8 @@ json Efficiency::resolve(const json& given) const {
   parse_device(name(), point.device);
   const Entry& entry = find_mechanism(point.mechanism);
   if (!point.implementation) {
-    point.implementation =
-        has_fused(entry, point) ? Implementation::kFused : Implementation::kComposed;
+    point.implementation = has(entry, Implementation::kFused, point) ? Implementation::kFused
+                                                                     : Implementation::kComposed;
   }
   if (!point.threads) point.threads = default_threads();
   json resolved = write_options(point);
@@ -245,15 +255,11 @@ std::string Efficiency::refused(const json& axes) const {
   const std::string reason = refused_pattern(entry, point.axes.causal, point.axes.cross);
   if (!reason.empty()) return reason;
   const auto wanted = *point.axes.implementation;
-  const bool fused = has_fused(entry, point.axes);
-  const bool has_it = (wanted == Implementation::kFused && fused) ||
-                      (wanted == Implementation::kComposed && entry.composed);
-  if (!has_it) {
-    return fmt::format("{} has no {} implementation of {} attention on {}, only {}{}{}", entry.name,
+  if (!has(entry, wanted, point.axes)) {
+    return fmt::format("{} has no {} implementation of {} attention on {}, only {}", entry.name,
                        kImplementations[static_cast<size_t>(wanted)],
                        pattern_text(pattern_of(point.axes)), point.axes.device,
-                       fused ? "fused" : "", fused && entry.composed ? " and " : "",
-                       entry.composed ? "composed" : "");
+                       implementations_of(entry, point.axes));
   }
   if (point.axes.pass != Pass::kDecode) return "";
   try {
@@ -268,7 +274,9 @@ Prediction Efficiency::predict(const json& axes, const json& limits) const {
   const Point point = read_point(*this, axes);
   const Entry& entry = find_mechanism(point.axes.mechanism);
   const Setting setting = point.axes.setting();
-  const Cost cost = cost_of(point.axes, *entry.create(point.options, setting, kParameterSeed));
+  const auto mechanism = entry.create(point.options, setting, kParameterSeed);
+  mechanism->use(*point.axes.implementation);
+  const Cost cost = cost_of(point.axes, *mechanism);
   const Shape shape = point.axes.shape();
   const bool decode = point.axes.pass == Pass::kDecode;
   const double whole = decode ? cost.flop * static_cast<double>(point.axes.length) : cost.flop;
@@ -299,7 +307,7 @@ Outcome Efficiency::run(const Case& cell) const {
   const auto mechanism = make_(axes.mechanism, point.options, axes.setting(), kParameterSeed,
                                scalar_type(axes.dtype), device);
   move_parameters(*mechanism, kParameterSeed + 1);
-  if (axes.implementation == Implementation::kComposed) mechanism->use_composed();
+  if (axes.implementation != Implementation::kFused) mechanism->use(*axes.implementation);
   const auto work = workload_for(axes, mechanism, inputs_of(axes, axes.length, device));
 
   Outcome outcome;

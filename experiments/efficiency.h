@@ -8,8 +8,6 @@
 namespace lavo {
 
 enum class Pass { kForward, kForwardBackward, kDecode };
-enum class Implementation { kFused, kComposed, kNaive };
-inline const std::vector<std::string> kImplementations = {"fused", "composed", "naive"};
 
 struct EfficiencyAxes {
   std::string mechanism = "lavo";

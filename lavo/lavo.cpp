@@ -58,8 +58,8 @@ std::vector<int64_t> tile_lengths(int64_t tokens, int64_t tile, int64_t first) {
 class GlobalPart {
  public:
   GlobalPart(const Inputs& in, const LavoBases& bases, MemoryKind kind,
-             const std::vector<int64_t>& lengths, LavoState& carried)
-      : in_(in), rows_HRX_(bases.rows_HRX), carried_(carried) {
+             const std::vector<int64_t>& lengths, LavoState& carried, bool naive)
+      : in_(in), rows_HRX_(bases.rows_HRX), carried_(carried), naive_(naive) {
     memory_.key_bases_HRD = bases.key_HRD;
     memory_.value_bases_HRD = bases.value_HRD;
     const Sources source = sources(in, kind);
@@ -80,7 +80,8 @@ class GlobalPart {
       memory_.key_mean_BHTR =
           keys_.empty() ? memory_.value_mean_BHTR : means(carried_.key_mean, keys_[i], t);
     }
-    return memory_attention(to_compute(query), memory_);
+    return naive_ ? naive_memory_attention(to_compute(query), memory_)
+                  : memory_attention(to_compute(query), memory_);
   }
 
  private:
@@ -94,6 +95,7 @@ class GlobalPart {
   Tensor rows_HRX_;
   std::vector<Tensor> values_, keys_;
   LavoState& carried_;
+  bool naive_;
   Memory memory_;
 };
 
@@ -104,6 +106,15 @@ Tensor memory_attention(const Tensor& query, const Memory& memory) {
   Tensor weight = torch::matmul(query, (memory.key_bases_HRD * scale).transpose(-2, -1));
   weight = times(weight, memory.key_mean_BHTR).softmax(-1);
   return torch::matmul(times(weight, memory.value_mean_BHTR), memory.value_bases_HRD);
+}
+
+Tensor naive_memory_attention(const Tensor& query, const Memory& memory) {
+  const Tensor keys = memory.key_mean_BHTR.unsqueeze(4) * memory.key_bases_HRD.unsqueeze(1);
+  const Tensor values = memory.value_mean_BHTR.unsqueeze(4) * memory.value_bases_HRD.unsqueeze(1);
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(3)));
+  const Tensor weight =
+      torch::matmul(keys, query.unsqueeze(4)).squeeze(4).mul(scale).softmax(-1).unsqueeze(3);
+  return torch::matmul(weight, values).squeeze(3);
 }
 
 Lavo::Lavo(Options options, const Setting& setting, at::Generator& generator)
@@ -194,11 +205,12 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   WindowKeys keys{in.key, in.value, in.key_mask};
   if (local && state) keys = stream_keys(carried.window, in, first);
   const Tensor bias = relative_bias_.defined() ? to_compute(relative_bias_) : Tensor();
-  const auto lengths = tile_lengths(T, tile_tokens(in.shape()), first);
+  const bool naive = implementation() == Implementation::kNaive;
+  const auto lengths = naive ? std::vector{T} : tile_lengths(T, tile_tokens(in.shape()), first);
   const auto queries = in.query.split_with_sizes(lengths, 2);
   std::optional<GlobalPart> memory;
-  if (global) memory.emplace(in, bases(in), *options_.memory, lengths, carried);
-  const bool recompute = local && !state && torch::GradMode::is_enabled();
+  if (global) memory.emplace(in, bases(in), *options_.memory, lengths, carried, naive);
+  const bool recompute = local && !naive && !state && torch::GradMode::is_enabled();
   std::vector<Tensor> local_parts;
   if (recompute) {
     local_parts = window_attention_tiles(in, bias, windows(in.causal)).split_with_sizes(lengths, 2);
@@ -241,7 +253,13 @@ Cost Lavo::cost(const Shape& s, bool causal) const {
 
   Cost cost{.flop = tokens * (2 * projections * R * D + 4 * span * D), .bytes = s.traffic_bytes()};
   const double projected = global && context ? compute * keys * R : 0;
-  if (prefers_composed()) {
+  const bool fused = implementation() == Implementation::kFused;
+  if (implementation() == Implementation::kNaive) {
+    // Rows of keys and values; scores and weights in the window, its keys and values by query.
+    const double all = tokens * (global ? 2 * R * D : 0);
+    cost.memory_bytes = s.output_bytes() + projected + compute * (all + tokens * (3 * R + 3 * D));
+    cost.backward_memory_bytes = 2 * cost.memory_bytes;
+  } else if (!fused) {
     const double tile =
         std::min(tokens, static_cast<double>(s.B * s.H * tile_tokens(s))) * (4 * R + 3 * D);
     cost.memory_bytes = s.output_bytes() + projected + compute * tile;
@@ -256,8 +274,7 @@ Cost Lavo::cost(const Shape& s, bool causal) const {
   }
   if (global) {
     const double means = (two ? 2 : 1) * (context ? static_cast<double>(s.B) : heads) * R;
-    const bool one_weight =
-        !options_.has_decay() || (prefers_composed() && !options_.decay.is("multiscale"));
+    const bool one_weight = !options_.has_decay() || (!fused && !options_.decay.is("multiscale"));
     cost.state_bytes =
         8 * (means + (two ? 2 : 1) * static_cast<double>(s.B) * (one_weight ? 1 : R));
   }

@@ -27,6 +27,10 @@ struct LavoBases {
 /// O(T R D) time, O(T R) memory.
 Tensor memory_attention(const Tensor& query_BHTD, const Memory& memory);
 
+/// The same with the rows h_ti b_i built, (B,H,T,R,D) of keys and of values: what the form above
+/// saves, to be measured beside it. O(T R D) memory.
+Tensor naive_memory_attention(const Tensor& query_BHTD, const Memory& memory);
+
 /// Linear attention via orthogonal memory, with context dissecting and embedded position encoding.
 ///
 ///   h_t = 1/t sum_{j<=t} B x_j            (R)   running mean of the projected context
@@ -53,6 +57,7 @@ class Lavo final : public Mechanism {
   static constexpr bool kEqualWidths = true;
   static constexpr bool kHasState = true;
   static constexpr auto kFused = FusedCalls::kAll;
+  static constexpr bool kNaive = true;
   static constexpr bool kOwnPositions = true;
   static Patterns supported() { return {}; }
 

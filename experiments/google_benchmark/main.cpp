@@ -34,7 +34,8 @@ constexpr Pass kPasses[] = {{"forward", forward_workload, 1},
                             {"forward_backward", backward_workload, 2.5},
                             {"decode", decode_workload, 1}};
 
-void run(benchmark::State& state, const Entry& entry, const Pass& pass, bool fused, bool causal) {
+void run(benchmark::State& state, const Entry& entry, const Pass& pass,
+         Implementation implementation, bool causal) {
   const int64_t length = state.range(0);
   const Shape shape{.B = 1, .H = kHeads, .T = length, .S = length, .D = kWidth, .E = kWidth};
   const Setting setting{.heads = kHeads,
@@ -46,7 +47,7 @@ void run(benchmark::State& state, const Entry& entry, const Pass& pass, bool fus
   const auto mechanism = make_mechanism(entry.name, resolve_options(entry, json::object(), setting),
                                         setting, /*seed=*/0);
   move_parameters(*mechanism, /*seed=*/1);
-  if (!fused) mechanism->use_composed();
+  mechanism->use(implementation);
   const Inputs in = random_inputs(shape, torch::kFloat32, /*seed=*/1, {.causal = causal});
   const auto work = pass.make(mechanism, in);
 
@@ -79,24 +80,27 @@ void run(benchmark::State& state, const Entry& entry, const Pass& pass, bool fus
   state.counters["peak_bytes"] = Counter(peak_bytes, Counter::kDefaults, Counter::kIs1024);
 }
 
-/// To 4096 tokens where time grows with their square, else to 65536.
+/// To 4096 tokens where time or memory grows fast, else to 65536.
 void register_all() {
   for (const Entry& entry : mechanisms()) {
     const bool causal = entry.patterns.include(Pattern::kCausalSelf);
     for (const Pass& pass : kPasses) {
       if (pass.make == decode_workload && !(causal && entry.has_state)) continue;
-      for (const bool fused : {true, false}) {
+      for (size_t i = 0; i < kImplementations.size(); ++i) {
+        const auto implementation = static_cast<Implementation>(i);
         const Pattern pattern = causal ? Pattern::kCausalSelf : Pattern::kNoncausalSelf;
-        if (fused ? !entry.has_fused(pattern, /*on_cpu=*/true) : !entry.composed) continue;
+        if (!entry.has(implementation, pattern, /*on_cpu=*/true)) continue;
+        const bool small = entry.softmax || implementation == Implementation::kNaive;
         const std::string name =
-            fmt::format("{}/{}/{}", pass.name, entry.name, fused ? "fused" : "composed");
-        benchmark::RegisterBenchmark(name.c_str(),
-                                     [&entry, &pass, fused, causal](benchmark::State& state) {
-                                       run(state, entry, pass, fused, causal);
-                                     })
+            fmt::format("{}/{}/{}", pass.name, entry.name, kImplementations[i]);
+        benchmark::RegisterBenchmark(
+            name.c_str(),
+            [&entry, &pass, implementation, causal](benchmark::State& state) {
+              run(state, entry, pass, implementation, causal);
+            })
             ->ArgName("T")
             ->RangeMultiplier(4)
-            ->Range(256, entry.softmax ? 4096 : 65536)
+            ->Range(256, small ? 4096 : 65536)
             ->UseManualTime()
             ->Unit(benchmark::kMillisecond);
       }

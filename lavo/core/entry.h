@@ -23,6 +23,11 @@ inline constexpr std::array kPatterns = {Pattern::kNoncausalSelf, Pattern::kCaus
 const char* pattern_name(Pattern pattern);  ///< "NS", "CS", "NC", "CC"
 const char* pattern_text(Pattern pattern);  ///< "noncausal self", ...
 
+/// Of one mechanism, all with the same result: by a fused kernel; composed of LibTorch operators in
+/// tiles or chunks; with everything that the formula names built whole.
+enum class Implementation { kFused, kComposed, kNaive };
+inline const std::vector<std::string> kImplementations = {"fused", "composed", "naive"};
+
 /// Which calls the fused form of a mechanism covers; where it does it is the default.
 enum class FusedCalls { kNone, kCausalSelfOnCpu, kAll };
 
@@ -58,6 +63,7 @@ struct Entry {
   bool has_state = true;
   FusedCalls fused = FusedCalls::kNone;
   bool composed = true;        ///< has a form composed of LibTorch operators
+  bool naive = false;          ///< has a form that builds everything, to be compared with
   bool own_positions = false;  ///< encodes positions itself: a layer adds none unless asked to
   bool softmax = false;  ///< softmax over all q . k / sqrt(D): more columns of q and k bias it
   /// Checks the given options and fills every default for this use; unset ones that stay unset are
@@ -67,7 +73,9 @@ struct Entry {
   std::function<std::shared_ptr<Mechanism>(const json& given, const Setting&, uint64_t seed)>
       create;
 
-  bool has_fused(Pattern pattern, bool on_cpu) const {
+  bool has(Implementation wanted, Pattern pattern, bool on_cpu) const {
+    if (wanted == Implementation::kComposed) return composed;
+    if (wanted == Implementation::kNaive) return naive;
     return fused == FusedCalls::kAll ||
            (fused == FusedCalls::kCausalSelfOnCpu && on_cpu && pattern == Pattern::kCausalSelf);
   }

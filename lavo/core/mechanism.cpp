@@ -122,7 +122,8 @@ Tensor Mechanism::attend_either(const Inputs& given, State* state) {
   const WithoutAutocast guard(c10::autocast_dispatch_keyset);
   Inputs in = given;
   if (in.key_mask.defined()) in.key_mask = in.key_mask.to(torch::kBool);
-  const Tensor fused = composed_ ? Tensor() : attend_fused(in, state);
+  const Tensor fused =
+      implementation_ == Implementation::kFused ? attend_fused(in, state) : Tensor();
   fused_call_ = fused.defined();
   if (fused_call_) return fused;
   return attend(hide_padding(in), state).to(in.query.scalar_type());

@@ -105,8 +105,9 @@ class Mechanism : public torch::nn::Module {
   /// Goes on as after so many forward passes in training mode, for what changes with their number.
   virtual void resume_training(int64_t /*forwards*/) {}
 
-  /// From now on composed of LibTorch operators, also where a fused kernel covers the call.
-  void use_composed() { composed_ = true; }
+  /// From now on. kFused, the default, is composed where no fused kernel covers the call; kNaive is
+  /// composed where the mechanism has no such form.
+  void use(Implementation implementation) { implementation_ = implementation; }
 
   /// Whether the last call ran on a fused kernel; records say which was measured.
   virtual bool is_fused() const { return fused_call_; }
@@ -123,13 +124,14 @@ class Mechanism : public torch::nn::Module {
   /// More than shapes: what only this mechanism asks (E = D, a length limit).
   virtual void check(const Inputs& /*in*/, const State* /*state*/) const {}
 
-  bool prefers_composed() const { return composed_; }
+  Implementation implementation() const { return implementation_; }
 
  private:
   void check_inputs(const Inputs& in, const State* state) const;
   Tensor attend_either(const Inputs& in, State* state);
 
-  bool composed_ = false, fused_call_ = false;
+  Implementation implementation_ = Implementation::kFused;
+  bool fused_call_ = false;
 };
 
 /// x with zeros in the hidden tokens, [B, S] true = real. Not a product: a padded NaN must vanish
@@ -179,6 +181,7 @@ Entry row() {
               .resolve = {},
               .create = {}};
   if constexpr (requires { M::kComposed; }) entry.composed = M::kComposed;
+  if constexpr (requires { M::kNaive; }) entry.naive = M::kNaive;
   if constexpr (requires { M::kOwnPositions; }) entry.own_positions = M::kOwnPositions;
   if constexpr (requires { M::kSoftmax; }) entry.softmax = M::kSoftmax;
   const auto read = [name](const json& given) {

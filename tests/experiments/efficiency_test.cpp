@@ -66,7 +66,7 @@ std::shared_ptr<Mechanism> make_composed(const std::string& name, const json& op
                                          const Setting& setting, uint64_t seed,
                                          torch::ScalarType type, torch::Device device) {
   auto mechanism = make_mechanism(name, options, setting, seed, type, device);
-  mechanism->use_composed();
+  mechanism->use(Implementation::kComposed);
   return mechanism;
 }
 
@@ -169,7 +169,9 @@ TEST_CASE("points that mean nothing are told from points that are refused") {
             resolve({{"pass", "decode"}, {"causal", false}, {"mechanism", "vanilla"}})) != "");
   CHECK(efficiency.meaningless(resolve({{"pass", "decode"}, {"mechanism", "vanilla"}})) == "");
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"cross", true}})) != "");
-  CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"implementation", "naive"}})) != "");
+  CHECK(
+      efficiency.refused(resolve({{"mechanism", "local"}, {"implementation", "naive"}})) ==
+      "local has no naive implementation of causal self attention on cpu, only fused and composed");
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}})) == "");
   CHECK(efficiency.refused(resolve({{"mechanism", "local"}, {"implementation", "composed"}})) ==
         "");
@@ -190,6 +192,8 @@ TEST_CASE("gradients of every option are checked") {
                               json{{"mechanism", "lavo"}, {"bases_train", "orthogonal"}},
                               json{{"mechanism", "lavo"}, {"decay", "multiscale"}},
                               json{{"mechanism", "lavo"}, {"memory", "shared"}},
+                              json{{"mechanism", "lavo"}, {"implementation", "composed"}},
+                              json{{"mechanism", "lavo"}, {"implementation", "naive"}},
                               json{{"mechanism", "lavo"}, {"dtype", "bfloat16"}},
                               json{{"mechanism", "local"}, {"look_back", 2}},
                               json{{"mechanism", "vanilla"}, {"cross", true}}}) {

@@ -33,6 +33,7 @@ TEST_CASE("every mechanism is a Google Benchmark, checked and with its counters"
         entry.name == "nystromformer" ? std::set<std::string>{"forward", "forward_backward"} : all;
     if (entry.fused != FusedCalls::kNone) CHECK(passes[entry.name + "/fused"] == expected);
     if (entry.composed) CHECK(passes[entry.name + "/composed"] == expected);
+    if (entry.naive) CHECK(passes[entry.name + "/naive"] == expected);
   }
 }
 

@@ -108,7 +108,7 @@ void compare_gradients(const Make& make, const Inputs& wide,
 template <class Make>
 void check_gradients(const Make& make, const Inputs& wide) {
   const auto exact = make(torch::kFloat64);
-  exact->use_composed();
+  exact->use(Implementation::kComposed);
   const auto expected = gradients(*exact, wide, 9);
   for (const cpu::Isa isa : available_isas()) {
     const WithIsa with(isa);
@@ -252,7 +252,7 @@ TEST_CASE("a state holds what its cost says") {
     for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
       for (const bool composed : {false, true}) {
         const auto mechanism = lavo_of(options, shape, true, false, type);
-        if (composed) mechanism->use_composed();
+        if (composed) mechanism->use(Implementation::kComposed);
         const auto state = mechanism->new_state();
         mechanism->forward(random_inputs(shape, type, 5, {.causal = true}), *state);
         Shape sized = shape;

@@ -58,6 +58,11 @@ std::vector<json> other_values(const OptionInfo& info, const json& now) {
 
 }  // namespace
 
+std::string Variant::name() const {
+  return entry->name + " " + kImplementations[static_cast<size_t>(implementation)] + " " +
+         options.dump();
+}
+
 Setting Variant::setting(const Shape& shape, bool causal, bool cross) const {
   return {.heads = shape.H,
           .head_dim = shape.D,
@@ -76,6 +81,7 @@ std::shared_ptr<Mechanism> Variant::create(const Shape& shape, bool causal, bool
     disturb_parameters(*mechanism, seed);
     mechanism->to(type);
     mechanism->eval();
+    mechanism->use(implementation);
     return mechanism;
   } catch (const OptionError&) {
     return nullptr;
@@ -84,7 +90,13 @@ std::shared_ptr<Mechanism> Variant::create(const Shape& shape, bool causal, bool
 
 std::vector<Variant> small_mechanisms() {
   std::vector<Variant> result;
-  for (const Entry& entry : mechanisms()) result.push_back({&entry, small_options(entry)});
+  for (const Entry& entry : mechanisms()) {
+    const bool two = entry.fused != FusedCalls::kNone && entry.composed;
+    const json options = small_options(entry);
+    result.push_back({&entry, options});
+    if (two) result.push_back({&entry, options, Implementation::kComposed});
+    if (entry.naive) result.push_back({&entry, options, Implementation::kNaive});
+  }
   return result;
 }
 

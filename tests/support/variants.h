@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every mechanism of the table with every choice of its options: what the conformance tests walk,
-// so that a new mechanism or option is covered without touching a test.
+// Every mechanism of the table in every implementation with every choice of its options: what the
+// conformance tests walk, so that a new mechanism or option is covered without touching a test.
 #pragma once
 
 #include <vector>
@@ -14,8 +14,9 @@ namespace lavo {
 struct Variant {
   const Entry* entry;
   json options;
+  Implementation implementation = Implementation::kFused;
 
-  std::string name() const { return entry->name + " " + options.dump(); }
+  std::string name() const;
   Setting setting(const Shape& shape, bool causal, bool cross) const;
   /// Null where these options are refused for this use.
   std::shared_ptr<Mechanism> create(const Shape& shape, bool causal, bool cross,
@@ -23,11 +24,11 @@ struct Variant {
   bool includes(Pattern pattern) const { return entry->patterns.include(pattern); }
 };
 
-/// The sizes below, then one option at a time changed: each choice, each word, each boolean
-/// flipped, each integer by one, each number halved.
+/// In each implementation: the sizes below, then one option at a time changed: each choice, each
+/// word, each boolean flipped, each integer by one, each number halved.
 std::vector<Variant> variants();
 
-/// The sizes below only.
+/// In each implementation: the sizes below only.
 std::vector<Variant> small_mechanisms();
 
 /// These options do not go with this pattern: a ShapeError says so.
