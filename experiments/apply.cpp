@@ -14,7 +14,8 @@ namespace lavo {
 namespace {
 
 constexpr const char* kExpected = "expected_";
-const std::vector<std::string> kInputNames = {"query", "key", "value", "key_mask", "grad_output"};
+const std::vector<std::string> kInputNames = {"query",    "key",         "value",
+                                              "key_mask", "grad_output", "cu_seqlens"};
 
 std::string sizes(torch::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
@@ -154,6 +155,9 @@ NamedTensors apply(const ApplyRequest& request, const NamedTensors& given,
             .cross = request.cross};
   if (const auto mask = given.find("key_mask"); mask != given.end()) {
     in.key_mask = mask->second.to(request.device);
+  }
+  if (const auto edges = given.find("cu_seqlens"); edges != given.end()) {
+    in.cu_seqlens = edges->second;
   }
   const Shape shape = in.shape();
   const Setting setting{.heads = shape.H,

@@ -116,7 +116,7 @@ void add_apply(CLI::App& program, int& exit_code) {
   command
       ->add_option("--input", a->input,
                    "safetensors: query, key, value [batch, heads, length, width]; optional "
-                   "key_mask, grad_output, expected_*, parameters by name")
+                   "key_mask, cu_seqlens, grad_output, expected_*, parameters by name")
       ->required()
       ->check(not_empty());
   command->add_option("--output", a->output, "safetensors to write: output, grad_*")

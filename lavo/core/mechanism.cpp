@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "lavo/core/check.h"
+#include "lavo/core/packed.h"
 
 namespace lavo {
 namespace {
@@ -23,6 +24,14 @@ Inputs hide_padding(Inputs in) {
   in.key = hide_rows(in.key, in.key_mask, 2);
   in.value = hide_rows(in.value, in.key_mask, 2);
   if (in.context) in.context->tokens_BSM = hide_rows(in.context->tokens_BSM, in.key_mask, 1);
+  return in;
+}
+
+/// Keys and values with a head for each of the queries'.
+Inputs with_all_heads(Inputs in) {
+  const int64_t H = in.query.size(1), G = in.key.size(1);
+  if (H == G) return in;
+  for (Tensor* x : {&in.key, &in.value}) *x = x->repeat_interleave(H / G, 1, H);
   return in;
 }
 
@@ -84,16 +93,17 @@ void Mechanism::check_inputs(const Inputs& in, const State* state) const {
         x->scalar_type() == in.query.scalar_type() && x->device() == in.query.device(),
         "{}: {} is {} on {}, query is {} on {}", kind(), name, toString(x->scalar_type()),
         x->device().str(), toString(in.query.scalar_type()), in.query.device().str());
-    require<ShapeError>(x->size(0) == in.query.size(0) && x->size(1) == in.query.size(1),
-                        "{}: {} is {}, query is {}: batch and heads must agree", kind(), name,
-                        sizes(*x), sizes(in.query));
+    require<ShapeError>(x->size(0) == in.query.size(0) && in.query.size(1) % x->size(1) == 0,
+                        "{}: {} is {}, query is {}: batch must agree, and heads too or divide "
+                        "those of the query",
+                        kind(), name, sizes(*x), sizes(in.query));
   }
   require<ShapeError>(in.key.size(3) == in.query.size(3),
                       "{}: key is {}, query is {}: widths must agree", kind(), sizes(in.key),
                       sizes(in.query));
-  require<ShapeError>(in.value.size(2) == in.key.size(2),
-                      "{}: value is {}, key is {}: lengths must agree", kind(), sizes(in.value),
-                      sizes(in.key));
+  require<ShapeError>(in.value.size(2) == in.key.size(2) && in.value.size(1) == in.key.size(1),
+                      "{}: value is {}, key is {}: heads and lengths must agree", kind(),
+                      sizes(in.value), sizes(in.key));
   if (in.key_mask.defined()) {
     const bool fits = in.key_mask.dim() == 2 && in.key_mask.size(0) == in.key.size(0) &&
                       in.key_mask.size(1) == in.key.size(2);
@@ -110,6 +120,8 @@ void Mechanism::check_inputs(const Inputs& in, const State* state) const {
   require<ShapeError>(!state || pattern == Pattern::kCausalSelf,
                       "{}: streaming is causal self attention, got {}", kind(),
                       pattern_text(pattern));
+  require<ShapeError>(!state || !in.cu_seqlens.defined(),
+                      "{}: cu_seqlens is for whole sequences, a stream is of one document", kind());
   check(in, state);
 }
 
@@ -120,7 +132,7 @@ using WithoutAutocast = c10::impl::ExcludeDispatchKeyGuard;
 Tensor Mechanism::attend_either(const Inputs& given, State* state) {
   check_inputs(given, state);
   const WithoutAutocast guard(c10::autocast_dispatch_keyset);
-  Inputs in = given;
+  Inputs in = with_all_heads(given);
   if (in.key_mask.defined()) in.key_mask = in.key_mask.to(torch::kBool);
   const Tensor fused =
       implementation_ == Implementation::kFused ? attend_fused(in, state) : Tensor();
@@ -129,7 +141,15 @@ Tensor Mechanism::attend_either(const Inputs& given, State* state) {
   return attend(hide_padding(in), state).to(in.query.scalar_type());
 }
 
-Tensor Mechanism::forward(const Inputs& in) { return attend_either(in, nullptr); }
+Tensor Mechanism::forward(const Inputs& in) {
+  if (!in.cu_seqlens.defined()) return attend_either(in, nullptr);
+  check_inputs(in, nullptr);
+  Pieces outputs(in.query.size(2));
+  for (const Inputs& document : documents(kind(), in)) {
+    outputs.add(attend_either(document, nullptr));
+  }
+  return outputs.result();
+}
 
 Tensor Mechanism::forward(const Inputs& in, State& state) {
   const Tensor out = attend_either(in, &state);
@@ -142,7 +162,7 @@ Tensor Mechanism::reference(const Inputs& in, const std::vector<int64_t>& rows) 
   const bool differentiable =
       in.query.requires_grad() || in.key.requires_grad() || in.value.requires_grad();
   const c10::AutoGradMode mode(differentiable && c10::GradMode::is_enabled());
-  Inputs wide = in;
+  Inputs wide = with_all_heads(in);
   for (Tensor* x : {&wide.query, &wide.key, &wide.value}) *x = x->to(torch::kFloat64);
   if (wide.key_mask.defined()) wide.key_mask = wide.key_mask.to(torch::kBool);
   if (wide.context) {
@@ -151,7 +171,22 @@ Tensor Mechanism::reference(const Inputs& in, const std::vector<int64_t>& rows) 
       *x = x->to(torch::kFloat64);
     }
   }
-  return attend_rows(wide, rows);
+  return wide.cu_seqlens.defined() ? attend_rows_packed(wide, rows) : attend_rows(wide, rows);
+}
+
+Tensor Mechanism::attend_rows_packed(const Inputs& in, const std::vector<int64_t>& rows) {
+  std::vector<Tensor> outputs(rows.size());
+  int64_t begin = 0;
+  for (const Inputs& document : documents(kind(), in)) {
+    const int64_t end = begin + document.query.size(2);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (begin <= rows[i] && rows[i] < end) {
+        outputs[i] = attend_rows(document, {rows[i] - begin});
+      }
+    }
+    begin = end;
+  }
+  return torch::cat(outputs, 2);
 }
 
 torch::ScalarType compute_type(torch::ScalarType type) {

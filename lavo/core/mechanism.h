@@ -3,8 +3,8 @@
 // it.
 //
 // Shape letters, used in names (query_BHTD), formulas and messages:
-//   B batch   H heads   T queries   S keys   D key width   E value width
-//   M features (performer) or model width (layer)   R memory rows   W window
+//   B batch   H heads   G heads of keys and values   T queries   S keys   D key width   E value
+//   width M features (performer) or model width (layer)   R memory rows   W window
 #pragma once
 
 #include <torch/nn/module.h>
@@ -45,12 +45,16 @@ struct LayerContext {
 
 struct Inputs {
   Tensor query;  ///< [B, H, T, D]
-  Tensor key;    ///< [B, H, S, D]
-  Tensor value;  ///< [B, H, S, E]
+  Tensor key;    ///< [B, G, S, D], G a divisor of H: each serves H / G query heads, one by one
+  Tensor value;  ///< [B, G, S, E]
   bool causal = false;
   bool cross = false;    ///< keys from another sequence; also true when T != S outside streaming
   Tensor key_mask = {};  ///< [B, S] bool, true = real; undefined = all real
   std::optional<LayerContext> context = {};
+  /// [documents + 1] integers from 0 to T, rising: where documents that are packed into the
+  /// sequence begin, and its end. None sees another: all state starts afresh at their edges.
+  /// Undefined: one document.
+  Tensor cu_seqlens = {};
 
   Shape shape() const;
   bool is_cross() const { return cross || query.size(2) != key.size(2); }
@@ -80,7 +84,8 @@ class Mechanism : public torch::nn::Module {
  public:
   /// [B, H, T, E] in the type of the query. Any length from 1. Throws ShapeError where shapes or
   /// types disagree and where the pattern is refused. Sums are kept in float32 or wider. A padded
-  /// key has no influence whatever it holds; a query without a visible key gets zeros.
+  /// key has no influence whatever it holds; a query without a visible key gets zeros. Keys and
+  /// values of fewer heads are copied for each query head; packed documents are called one by one.
   Tensor forward(const Inputs& in);
 
   /// The next piece of a causal sequence (T = S tokens). The state is advanced.
@@ -129,6 +134,7 @@ class Mechanism : public torch::nn::Module {
  private:
   void check_inputs(const Inputs& in, const State* state) const;
   Tensor attend_either(const Inputs& in, State* state);
+  Tensor attend_rows_packed(const Inputs& in, const std::vector<int64_t>& rows);
 
   Implementation implementation_ = Implementation::kFused;
   bool fused_call_ = false;
