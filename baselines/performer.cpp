@@ -113,6 +113,11 @@ void PerformerOptions::resolve(const Setting& setting) {
   epsilon = epsilon_for(*stabilizer);
 }
 
+bool Performer::has_levels(bool causal_self) const {
+  return causal_self && options_.features == PerformerFeatures::kExp &&
+         options_.stabilizer_for(causal_self) == Stabilizer::kPrefix;
+}
+
 Performer::Performer(const Options& options, const Setting& setting, at::Generator& generator)
     : options_(options) {
   if (!options_.feature_count) options_.feature_count = default_feature_count(setting.head_dim);
@@ -165,7 +170,7 @@ FeatureAttention Performer::attention(const Inputs& in, bool streaming) {
   const double added = options_.key_sum_epsilon * (relu ? 1 : std::sqrt(static_cast<double>(M)));
   FeatureAttention attention{.features = M,
                              .chunk = kPerformerChunk,
-                             .has_levels = causal && !relu && stabilizer == Stabilizer::kPrefix,
+                             .has_levels = has_levels(causal),
                              .query =
                                  [=](const FeatureTile& tile) {
                                    return relu ? features.relu(tile.x_BHTD)
@@ -205,8 +210,12 @@ Tensor Performer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
 
 Cost Performer::cost(const Shape& shape, bool causal) const {
   const int64_t M = projection_.size(-2);
-  return feature_cost(shape, causal, M, kPerformerChunk,
-                      2 * static_cast<double>(M * (shape.D + 2)));
+  Cost cost =
+      feature_cost(shape, causal, M, kPerformerChunk, 2 * static_cast<double>(M * (shape.D + 2)));
+  if (has_levels(causal && shape.T == shape.S)) {
+    cost.state_bytes += shape.compute_bytes() * static_cast<double>(shape.B * shape.H);
+  }
+  return cost;
 }
 
 }  // namespace lavo

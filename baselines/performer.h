@@ -86,6 +86,7 @@ class Performer final : public FeatureMechanism {
  private:
   Tensor draw(int64_t heads, int64_t width, at::Generator& generator) const;
   void count_training_forward();
+  bool has_levels(bool causal_self) const;  ///< a running maximum of the keys
 
   Options options_;
   Tensor projection_;
