@@ -34,13 +34,14 @@ std::vector<Tensor> landmarks(const Tensor& x_HNX, int64_t count) {
 
 /// softmax over the keys for one query: x (H, D), k (H, S, D) -> (H, S)
 Tensor weights(const Tensor& x, const Tensor& k) {
-  const Tensor logits = (x.unsqueeze(1) * k).sum(2) / std::sqrt(static_cast<double>(x.size(1)));
+  const Tensor logits =
+      torch::matmul(k, x.unsqueeze(2)).squeeze(2) / std::sqrt(static_cast<double>(x.size(1)));
   const Tensor e = (logits - std::get<0>(logits.max(1, true))).exp();
   return e / e.sum(1, true);
 }
 
 Tensor weighted(const Tensor& weight_HS, const Tensor& value_HSE) {
-  return (weight_HS.unsqueeze(2) * value_HSE).sum(1);
+  return torch::matmul(weight_HS.unsqueeze(1), value_HSE).squeeze(1);
 }
 
 struct Landmarks {
