@@ -7,7 +7,7 @@
 # Exit code as of `lavo-bench compare`: 0 pass, 1 regression, 2 bad input, 4 incomparable.
 # Writes OUT/comment.md, comparison.json, junit.xml, and what was measured.
 #
-#   SWEEP=experiments/sweeps/efficiency.toml   ROUNDS=6      PROFILE=smoke
+#   SWEEP=experiments/sweeps/efficiency.toml   ROUNDS=9      PROFILE=smoke
 #   POLICY=experiments/ci/gate.toml            EXTRA='--axis length=1024,4096'
 set -euo pipefail
 
@@ -19,7 +19,7 @@ base=$1 new=$2 out=${3:-out/gate}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 policy=${POLICY:-$here/gate.toml}
 read -ra extra <<<"${EXTRA:-}"
-measure=(--sweep "${SWEEP:-$here/../sweeps/efficiency.toml}" --rounds "${ROUNDS:-6}"
+measure=(--sweep "${SWEEP:-$here/../sweeps/efficiency.toml}" --rounds "${ROUNDS:-9}"
   --profile "${PROFILE:-smoke}" "${extra[@]}")
 
 mkdir -p "$out"

@@ -11,7 +11,7 @@
 # The slowdown is put into the results of one side, after both sides were measured: every sample of
 # the mechanism's times is multiplied. What the machine did to the measurements stays in them.
 #
-#   SWEEP=experiments/sweeps/efficiency.toml   ROUNDS=6   COMPARISONS=20   RUNS=10
+#   SWEEP=experiments/sweeps/efficiency.toml   ROUNDS=9   COMPARISONS=20   RUNS=10
 #   PROFILE=smoke   MECHANISM=lavo             EXTRA='--axis length=512,1024'
 set -euo pipefail
 
@@ -23,7 +23,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bench=$1 out=${2:-out/rates}
 mkdir -p "$out"
 read -ra extra <<<"${EXTRA:-}"
-measure=(--sweep "${SWEEP:-$here/../sweeps/efficiency.toml}" --rounds "${ROUNDS:-6}"
+measure=(--sweep "${SWEEP:-$here/../sweeps/efficiency.toml}" --rounds "${ROUNDS:-9}"
   --profile "${PROFILE:-smoke}" "${extra[@]}")
 comparisons=${COMPARISONS:-20}
 
