@@ -178,10 +178,9 @@ void RowMaker::add_notes(Comparison& result) const {
     if (std::abs(change) < 0.01) continue;
     const std::string why =
         shift.taken_off
-            ? fmt::format(
-                  "the machine's drift can explain it (p = {:.2g}), so it was taken off; "
-                  "--run measures both side by side",
-                  shift.p)
+            ? fmt::format("the machine's drift can explain it (p = {:.2g}), so it was taken off{}",
+                          shift.p,
+                          options_.side_by_side ? "" : "; --run measures both side by side")
             : "more than the machine's drift explains, so it is part of each change";
     result.notes.push_back(fmt::format("{}: all {} cells got {:.1f} % {} together: {}", shift.sweep,
                                        shift.cells, std::abs(change) * 100,
