@@ -28,6 +28,7 @@ bool speaks_of_memory(const std::string& text) {
 
 BlockResult attempt(const Experiment& experiment, const Case& cell) {
   try {
+    const KeptMemory kept;
     BlockResult block{.status = "ok", .reason = "", .outcome = experiment.run(cell)};
     const std::string wrong = find_not_finite(block.outcome);
     return wrong.empty() ? block : failed("not_finite", wrong);
@@ -53,7 +54,6 @@ BlockResult execute(const Experiment& experiment, const Case& cell) {
   if (const auto threads = cell.axes.find("threads"); threads != cell.axes.end()) {
     at::set_num_threads(threads->get<int>());
   }
-  const KeptMemory kept;
   const auto start = std::chrono::steady_clock::now();
   BlockResult block = attempt(experiment, cell);
   block.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
