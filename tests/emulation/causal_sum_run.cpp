@@ -46,14 +46,14 @@ std::string compare(const CausalSumShape& s, const Vector& q, const Vector& k, c
   return "";
 }
 
-}  // namespace
+/// The kernels' outputs, or why there are none.
+struct Outputs {
+  Vector values;
+  std::string failed;
+};
 
-std::string run_causal_sum(const CausalSumShape& s, bool heads_inside, unsigned seed) {
-  std::mt19937 random(seed);
-  const int64_t tokens = s.batch * s.heads * s.length;
-  const Vector q = random_values(random, tokens * s.features, 0.5, s.element);
-  const Vector k = random_values(random, tokens * s.features, 0.5, s.element);
-  const Vector v = random_values(random, tokens * s.width, 1.5, s.element);
+Outputs launch_causal_sum(const CausalSumShape& s, bool heads_inside, const Vector& q,
+                          const Vector& k, const Vector& v) {
   const auto tensor = [&](int width, const Vector* values) {
     return Tensor(s.element, s.batch, s.heads, s.length, width, heads_inside, values);
   };
@@ -63,8 +63,47 @@ std::string run_causal_sum(const CausalSumShape& s, bool heads_inside, unsigned 
       std::vector<float>(static_cast<std::size_t>(causal_sum_floats(s)), NAN));
   const int code =
       causal_sum(s, query.rows(), key.rows(), value.rows(), output.rows(), scratch.data(), nullptr);
-  return code != 0 ? "launch failed: " + std::to_string(code)
-                   : compare(s, q, k, v, output.values());
+  if (code != 0) return {{}, "launch failed: " + std::to_string(code)};
+  return {output.values(), ""};
+}
+
+}  // namespace
+
+std::string run_causal_sum(const CausalSumShape& s, bool heads_inside, unsigned seed) {
+  std::mt19937 random(seed);
+  const int64_t tokens = s.batch * s.heads * s.length;
+  const Vector q = random_values(random, tokens * s.features, 0.5, s.element);
+  const Vector k = random_values(random, tokens * s.features, 0.5, s.element);
+  const Vector v = random_values(random, tokens * s.width, 1.5, s.element);
+  const Outputs got = launch_causal_sum(s, heads_inside, q, k, v);
+  return got.failed.empty() ? compare(s, q, k, v, got.values) : got.failed;
+}
+
+std::string run_small_after_large(bool reverse) {
+  // A chunk of 128 tokens adds half an ulp of 1.
+  constexpr int64_t kLength = 4096;
+  constexpr int kWidth = 8;
+  const CausalSumShape s{.element = Element::kFloat32,
+                         .length = kLength,
+                         .features = kWidth,
+                         .width = kWidth,
+                         .reverse = reverse};
+  const Vector query(kLength * kWidth, 1), key(kLength * kWidth, 1.0 / kWidth);
+  Vector value(kLength * kWidth, 0x1p-31);
+  const auto place = [&](int64_t t) {
+    return static_cast<std::size_t>((reverse ? kLength - 1 - t : t) * kWidth);
+  };
+  for (int i = 0; i < kWidth; ++i) value[place(0) + i] = 1;
+  const Outputs got = launch_causal_sum(s, false, query, key, value);
+  if (!got.failed.empty()) return got.failed;
+  for (int64_t t = 0; t < kLength; ++t) {
+    // Rounded: the sum in front of the chunk, what the chunk adds to it, the output.
+    const double error = got.values[place(t)] - (1 + static_cast<double>(t) * 0x1p-31);
+    if (!(std::abs(error) <= 4 * 0x1p-24))
+      return "token " + std::to_string(t) + " is off by " + std::to_string(error * 0x1p24) +
+             " roundings";
+  }
+  return "";
 }
 
 std::string name_of(const CausalSumShape& s) {

@@ -10,6 +10,9 @@ namespace lavo::cuda::test {
 /// Runs the kernels on random inputs; the first output that is wrong, in words, or nothing.
 std::string run_causal_sum(const CausalSumShape& shape, bool heads_inside, unsigned seed);
 
+/// One large term, then thousands whose chunks each vanish in it: that none is lost between chunks.
+std::string run_small_after_large(bool reverse);
+
 std::string name_of(const CausalSumShape& shape);
 
 }  // namespace lavo::cuda::test

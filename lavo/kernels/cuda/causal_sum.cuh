@@ -46,17 +46,24 @@ struct StateRows {
 
   LAVO_DEVICE static int row(int group) { return (group * kRowWarps + warp_id()) * 16; }
 
-  /// += k^T v over the tile.
+  /// += k^T v over the tile, which is summed apart: each addition is rounded at the size of all
+  /// before it.
   template <class T>
   LAVO_DEVICE void add(Tile<T> k, Tile<T> v) {
 #pragma unroll
-    for (int group = 0; group < kGroups; ++group)
+    for (int group = 0; group < kGroups; ++group) {
+      float own[kP / 8][4] = {};
 #pragma unroll 1
       for (int t = 0; t < kTileRows; t += 16) {
         LeftOperand<T> a;
         load<true>(a, k, t, row(group));
-        multiply_add(value[group], a, v, t, 0);
+        multiply_add(own, a, v, t, 0);
       }
+#pragma unroll
+      for (int block = 0; block < kP / 8; ++block)
+#pragma unroll
+        for (int e = 0; e < 4; ++e) value[group][block][e] += own[block][e];
+    }
   }
   /// call(an element's place in [P][P], it and its neighbour)
   template <class Function>
@@ -113,18 +120,20 @@ __global__ void __launch_bounds__(kCausalThreads) chunk_states_kernel(const Caus
   state.for_each_pair([&](int i, float& x, float& y) { prim::store_pair(to + i, x, y); });
 }
 
-/// Chunks' sums become those of all chunks before (in reverse: after) each. Grid: P P / threads,
-/// heads, batch.
+/// Chunks' sums become those of all chunks before (in reverse: after) each; what rounding takes
+/// from one goes to the next (Knuth's TwoSum). Grid: P P / threads, heads, batch.
 template <int kP>
 __global__ void __launch_bounds__(kCausalThreads) scan_states_kernel(const CausalSumArguments a) {
   const int64_t head = static_cast<int64_t>(blockIdx.z) * gridDim.y + blockIdx.y;
   float* states = a.states + head * a.chunks * kP * kP + blockIdx.x * kCausalThreads + thread_id();
-  float sum = 0;
+  float sum = 0, lost = 0;
   for (int i = 0; i < a.chunks; ++i) {
     float& state = states[(a.shape.reverse ? a.chunks - 1 - i : i) * static_cast<int64_t>(kP * kP)];
-    const float mine = state;
-    state = sum;
-    sum += mine;
+    const float mine = state + lost, before = sum;
+    state = before;
+    sum = before + mine;
+    const float added = sum - before;
+    lost = (before - (sum - added)) + (mine - added);
   }
 }
 

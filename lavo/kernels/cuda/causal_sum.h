@@ -23,7 +23,9 @@ int64_t causal_sum_floats(const CausalSumShape& shape);
 
 /// out_t = sum_{j<=t} (q_t . k_j) v_j, or over j >= t in reverse: q, k (batch, heads, length, M), v
 /// and out (batch, heads, length, E). O(n (64 (M + E) + M E)) time in matrix products; sums are in
-/// float32. Three launches: sums of k v^T over chunks, their prefixes, all the rest.
+/// float32: those of chunks are added with compensation, inside a chunk (128 tokens up to 2^14 of
+/// them, then 1/128 of all) tile by tile. Three launches: sums of k v^T over chunks, their
+/// prefixes, all the rest.
 ///
 /// The gradients are such sums too: dq = sums of (dout, v, k), dk = reverse sums of (v, dout, q),
 /// dv = reverse sums of (k, q, dout).
