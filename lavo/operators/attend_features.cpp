@@ -96,6 +96,14 @@ FeatureOutputs attend_features(const FeatureInputs& in) {
   return {output, sum};
 }
 
+bool can_attend_features([[maybe_unused]] const at::Tensor& value,
+                         [[maybe_unused]] int64_t features, [[maybe_unused]] bool levels) {
+#ifdef LAVO_CUDA
+  if (value.is_cuda()) return can_attend_features_cuda(value, features, levels);
+#endif
+  return value.device().is_cpu();
+}
+
 TORCH_LIBRARY_FRAGMENT(lavo, m) {
   m.def((std::string("attend_features(") + kFeatureArguments + ") -> (Tensor, Tensor)").c_str());
 }
@@ -106,6 +114,9 @@ TORCH_LIBRARY_IMPL(lavo, Meta, m) {
   m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_meta>));
 }
 TORCH_LIBRARY_IMPL(lavo, AutocastCPU, m) {
+  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_autocast>));
+}
+TORCH_LIBRARY_IMPL(lavo, AutocastCUDA, m) {
   m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_autocast>));
 }
 

@@ -24,8 +24,8 @@ using cpu::FeatureNormaliser;
 /// Chunks of 32 tokens: products among them one by one, those with earlier tokens through the sum.
 /// O(T (M E + 32 (M + E))) time. Beyond its results a call needs M (E + 1) numbers a thread, where
 /// B H < 4 as many for 256 tokens of a head, too; the backward pass computes everything again and
-/// keeps 2 numbers a token while it runs. Source: the chunked form of Hua et al. 2022,
-/// arXiv:2202.10447, section 3.3; levels as in online softmax.
+/// keeps 2 numbers a token while it runs. On CUDA: lavo/operators/features_by_sums.h. Source: the
+/// chunked form of Hua et al. 2022, arXiv:2202.10447, section 3.3; levels as in online softmax.
 struct FeatureInputs {
   at::Tensor query, key;      ///< phi(q), phi(k) (B,H,T,M) compute type: float64 for float64
   at::Tensor value;           ///< (B,H,T,E); the output has its type
@@ -43,5 +43,10 @@ struct FeatureOutputs {
 
 /// Through the dispatcher: differentiable in query, key, value and sum.
 FeatureOutputs attend_features(const FeatureInputs& in);
+
+/// Whether there is a kernel for these values (B,H,T,E), so many features and levels; asked before
+/// there are features. On the CPU always; on CUDA not for float64, not with levels, and for up to
+/// 128 features and 128 columns of values.
+bool can_attend_features(const at::Tensor& value, int64_t features, bool levels);
 
 }  // namespace lavo

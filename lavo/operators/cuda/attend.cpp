@@ -12,6 +12,7 @@
 
 #include "lavo/kernels/cuda/lavo.h"
 #include "lavo/operators/attend_schema.h"
+#include "lavo/operators/cuda/rows.h"
 
 namespace lavo {
 namespace {
@@ -59,24 +60,7 @@ const char* refusal(const AttendInputs& in) {
   return cuda::why_not(shape_of(in));
 }
 
-/// As kernels read it: the numbers of a token side by side, tokens at multiples of 16 bytes.
-at::Tensor with_aligned_rows(const at::Tensor& x) {
-  const int64_t vector = 16 / x.element_size();
-  bool aligned = x.stride(3) == 1 && reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0;
-  for (int i = 0; i < 3; ++i) aligned = aligned && (x.size(i) == 1 || x.stride(i) % vector == 0);
-  return aligned ? x : x.clone(at::MemoryFormat::Contiguous);
-}
-
-cuda::Rows rows_of(const at::Tensor& x) {
-  if (!x.defined()) return {};
-  return {x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)};
-}
-
 float* floats(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
-
-at::Tensor scratch(const at::Tensor& like, int64_t count) {
-  return at::empty({std::max<int64_t>(count, 1)}, like.options().dtype(at::kFloat));
-}
 
 /// Inputs as the kernels want them, and pointers to them.
 struct Prepared {

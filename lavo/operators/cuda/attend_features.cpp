@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// lavo::attend_features on the GPU: causal sums by our kernels, everything around them by LibTorch.
+// All of it is in float32, whatever the values are in.
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <torch/library.h>
+
+#include "lavo/kernels/cuda/causal_sum.h"
+#include "lavo/operators/cuda/rows.h"
+#include "lavo/operators/features_by_sums.h"
+
+namespace lavo {
+namespace {
+
+/// Sums over more features, of more columns, would be too many calls to win anything.
+constexpr int64_t kWidest = 128;
+
+cuda::CausalSumShape sum_shape(const at::Tensor& tokens, int64_t features, int64_t width,
+                               bool reverse) {
+  constexpr int64_t kMany = 1 << 20;  // more than the kernels take
+  return {cuda::Element::kFloat32,
+          static_cast<int>(std::min(tokens.size(0), kMany)),
+          static_cast<int>(std::min(tokens.size(1), kMany)),
+          tokens.size(2),
+          static_cast<int>(features),
+          static_cast<int>(width),
+          reverse};
+}
+
+/// Why it is not done by kernels; null when it is. `value` is on a GPU.
+const char* features_refusal(const at::Tensor& value, int64_t features, bool levels) {
+  if (value.scalar_type() == at::kDouble) return "float64 is composed";
+  if (levels) return "levels are composed";
+  if (features > kWidest) return "more than 128 features are composed";
+  if (value.size(3) > kWidest) return "values of more than 128 columns are composed";
+  return cuda::why_not(sum_shape(value, /*features=*/8, /*width=*/8, /*reverse=*/false));
+}
+
+void require_kernels(const FeatureInputs& in) {
+  const char* const why = features_refusal(in.value, in.query.size(3), in.level.defined());
+  TORCH_CHECK(why == nullptr, "lavo::attend_features on CUDA: ", why);
+}
+
+void causal_sums_cuda(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                      bool reverse, const at::Tensor& out) {
+  const at::Tensor q = with_aligned_rows(query), k = with_aligned_rows(key),
+                   v = with_aligned_rows(value);
+  const auto shape = sum_shape(v, q.size(3), v.size(3), reverse);
+  const at::Tensor states = scratch(v, cuda::causal_sum_floats(shape));
+  C10_CUDA_CHECK(static_cast<cudaError_t>(
+      cuda::causal_sum(shape, rows_of(q), rows_of(k), rows_of(v), rows_of(out),
+                       states.data_ptr<float>(), c10::cuda::getCurrentCUDAStream(v.get_device()))));
+}
+
+FeatureOutputs features_cuda(const FeatureInputs& in) {
+  const c10::cuda::CUDAGuard guard(in.value.device());
+  require_kernels(in);
+  return features_forward_by_sums(causal_sums_cuda, in);
+}
+
+FeatureGradients features_backward_cuda(const at::Tensor& grad_output, FeatureOptional grad_sum,
+                                        const FeatureInputs& in) {
+  const c10::cuda::CUDAGuard guard(in.value.device());
+  require_kernels(in);
+  return features_backward_by_sums(causal_sums_cuda, grad_output, grad_sum.value_or(at::Tensor()),
+                                   in);
+}
+
+}  // namespace
+
+bool can_attend_features_cuda(const at::Tensor& value, int64_t features, bool levels) {
+  return features_refusal(value, features, levels) == nullptr;
+}
+
+TORCH_LIBRARY_IMPL(lavo, CUDA, m) {
+  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_cuda>));
+  m.impl("attend_features_backward", TORCH_FN(FeatureBackward::boxed<features_backward_cuda>));
+}
+
+}  // namespace lavo
