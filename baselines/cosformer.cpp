@@ -48,7 +48,7 @@ FeatureAttention Cosformer::attention(const Inputs& in, bool) {
   const auto phi = [longest](const FeatureTile& tile) {
     return cosine_features(tile.x_BHTD, tile.position, longest);
   };
-  return {.features = 2 * in.query.size(3),
+  return {.features = feature_count(in.query.size(3)),
           .chunk = kCosformerChunk,
           .query = phi,
           .key = [phi](const FeatureTile& tile, const Tensor&) { return KeyFeatures{phi(tile)}; },
@@ -68,8 +68,7 @@ Tensor Cosformer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
 }
 
 Cost Cosformer::cost(const Shape& shape, bool causal) const {
-  return feature_cost(shape, causal, 2 * shape.D, kCosformerChunk,
-                      3 * static_cast<double>(shape.D));
+  return feature_cost(shape, causal, kCosformerChunk, 3 * static_cast<double>(shape.D));
 }
 
 }  // namespace lavo

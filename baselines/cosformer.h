@@ -36,7 +36,7 @@ class Cosformer final : public FeatureMechanism {
   static constexpr auto kCitation = "Qin et al. 2022, arXiv:2202.08791";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
-  static constexpr auto kFused = FusedCalls::kCausalSelfOnCpu;
+  static constexpr auto kFused = FusedCalls::kCausalSelf;
   static Patterns supported() { return {}; }
 
   Cosformer(const Options& options, const Setting&, at::Generator&) : options_(options) {}
@@ -46,6 +46,7 @@ class Cosformer final : public FeatureMechanism {
   Cost cost(const Shape& shape, bool causal) const override;
 
  protected:
+  int64_t feature_count(int64_t width) const override { return 2 * width; }
   FeatureAttention attention(const Inputs& in, bool streaming) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
   void check(const Inputs& in, const State* state) const override;

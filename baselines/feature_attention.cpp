@@ -150,7 +150,11 @@ Tensor FeatureMechanism::attend(const Inputs& in, State* state) {
 }
 
 Tensor FeatureMechanism::attend_fused(const Inputs& given, State* state) {
-  if (given.pattern() != Pattern::kCausalSelf || !given.query.device().is_cpu()) return {};
+  if (given.pattern() != Pattern::kCausalSelf ||
+      !can_attend_features(given.value, feature_count(given.query.size(3)),
+                           has_levels(/*causal_self=*/true))) {
+    return {};
+  }
   Inputs in = given;
   if (in.key_mask.defined()) in.key = hide_rows(in.key, in.key_mask, 2);
   return attend_by_features(attention(in, state != nullptr), in, state, /*fused=*/true);
@@ -164,8 +168,9 @@ int64_t feature_tile_length(const Shape& s, int64_t features, int64_t chunk, tor
   return tile_length(token_bytes, std::max(chunk, kFewest), device);
 }
 
-Cost FeatureMechanism::feature_cost(const Shape& s, bool causal, int64_t features, int64_t chunk,
+Cost FeatureMechanism::feature_cost(const Shape& s, bool causal, int64_t chunk,
                                     double feature_flop) const {
+  const int64_t features = feature_count(s.D);
   const double heads = static_cast<double>(s.B * s.H), T = static_cast<double>(s.T),
                S = static_cast<double>(s.S), M = static_cast<double>(features),
                E = static_cast<double>(s.E + 1);

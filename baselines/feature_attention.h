@@ -45,13 +45,17 @@ struct FeatureState final : State {
 };
 
 /// Linear, performer and cosformer. State O(M E); beyond the output and, in the backward pass, the
-/// gradients, the memory of one tile. Causal self attention on the CPU: the sums are those of the
-/// fused operator lavo::attend_features, the features composed.
+/// gradients, the memory of one tile. Causal self attention: where can_attend_features says yes,
+/// the sums are those of the fused operator lavo::attend_features, the features composed.
 class FeatureMechanism : public Mechanism {
  public:
   std::unique_ptr<State> new_state() const override { return std::make_unique<FeatureState>(); }
 
  protected:
+  /// M, for queries of this width.
+  virtual int64_t feature_count(int64_t width) const = 0;
+  /// Whether keys come with levels.
+  virtual bool has_levels(bool /*causal_self*/) const { return false; }
   /// Called once for each forward, with padded keys that are zero.
   virtual FeatureAttention attention(const Inputs& in, bool streaming) = 0;
   Tensor attend(const Inputs& in, State* state) final;
@@ -59,8 +63,7 @@ class FeatureMechanism : public Mechanism {
 
   /// `chunk` is that of the composed form, `feature_flop` the cost of the features of one token of
   /// one head, query or key.
-  Cost feature_cost(const Shape& shape, bool causal, int64_t features, int64_t chunk,
-                    double feature_flop) const;
+  Cost feature_cost(const Shape& shape, bool causal, int64_t chunk, double feature_flop) const;
 };
 
 /// How many tokens are worked on at a time.

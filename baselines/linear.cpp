@@ -12,7 +12,7 @@ constexpr int64_t kLinearChunk = 64;
 }  // namespace
 
 FeatureAttention Linear::attention(const Inputs& in, bool) {
-  return {.features = in.query.size(3),
+  return {.features = feature_count(in.query.size(3)),
           .chunk = kLinearChunk,
           .query = [](const FeatureTile& tile) { return elu_plus_one(tile.x_BHTD); },
           .key = [](const FeatureTile& tile,
@@ -30,7 +30,7 @@ Tensor Linear::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
 }
 
 Cost Linear::cost(const Shape& shape, bool causal) const {
-  return feature_cost(shape, causal, shape.D, kLinearChunk, 2 * static_cast<double>(shape.D));
+  return feature_cost(shape, causal, kLinearChunk, 2 * static_cast<double>(shape.D));
 }
 
 }  // namespace lavo

@@ -32,7 +32,7 @@ class Linear final : public FeatureMechanism {
   static constexpr auto kCitation = "Katharopoulos et al. 2020, arXiv:2006.16236";
   static constexpr bool kEqualWidths = false;
   static constexpr bool kHasState = true;
-  static constexpr auto kFused = FusedCalls::kCausalSelfOnCpu;
+  static constexpr auto kFused = FusedCalls::kCausalSelf;
   static Patterns supported() { return {}; }
 
   Linear(const Options& options, const Setting&, at::Generator&) : options_(options) {}
@@ -41,6 +41,7 @@ class Linear final : public FeatureMechanism {
   Cost cost(const Shape& shape, bool causal) const override;
 
  protected:
+  int64_t feature_count(int64_t width) const override { return width; }
   FeatureAttention attention(const Inputs& in, bool streaming) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
 

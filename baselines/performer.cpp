@@ -209,9 +209,8 @@ Tensor Performer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
 }
 
 Cost Performer::cost(const Shape& shape, bool causal) const {
-  const int64_t M = projection_.size(-2);
-  Cost cost =
-      feature_cost(shape, causal, M, kPerformerChunk, 2 * static_cast<double>(M * (shape.D + 2)));
+  Cost cost = feature_cost(shape, causal, kPerformerChunk,
+                           2 * static_cast<double>(feature_count(shape.D) * (shape.D + 2)));
   if (has_levels(causal && shape.T == shape.S)) {
     cost.state_bytes += shape.compute_bytes() * static_cast<double>(shape.B * shape.H);
   }

@@ -80,13 +80,14 @@ class Performer final : public FeatureMechanism {
   void resume_training(int64_t forwards) override { training_forwards_ = forwards; }
 
  protected:
+  int64_t feature_count(int64_t) const override { return projection_.size(-2); }
+  bool has_levels(bool causal_self) const override;  ///< a running maximum of the keys
   FeatureAttention attention(const Inputs& in, bool streaming) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
 
  private:
   Tensor draw(int64_t heads, int64_t width, at::Generator& generator) const;
   void count_training_forward();
-  bool has_levels(bool causal_self) const;  ///< a running maximum of the keys
 
   Options options_;
   Tensor projection_;

@@ -28,8 +28,11 @@ const char* pattern_text(Pattern pattern);  ///< "noncausal self", ...
 enum class Implementation { kFused, kComposed, kNaive };
 inline const std::vector<std::string> kImplementations = {"fused", "composed", "naive"};
 
-/// Which calls the fused form of a mechanism covers; where it does it is the default.
-enum class FusedCalls { kNone, kCausalSelfOnCpu, kAll };
+/// Which calls the fused form of a mechanism covers; where it does it is the default. On a GPU only
+/// those of the types and widths that its kernels take; Mechanism::is_fused() tells.
+enum class FusedCalls { kNone, kCausalSelfOnCpu, kCausalSelf, kAll };
+inline constexpr std::array kFusedTexts = {"none", "causal self attention on the CPU",
+                                           "causal self attention", "every pattern"};
 
 /// For each pattern the reason why it is refused; empty where it is exact.
 struct Patterns {
@@ -76,8 +79,8 @@ struct Entry {
   bool has(Implementation wanted, Pattern pattern, bool on_cpu) const {
     if (wanted == Implementation::kComposed) return composed;
     if (wanted == Implementation::kNaive) return naive;
-    return fused == FusedCalls::kAll ||
-           (fused == FusedCalls::kCausalSelfOnCpu && on_cpu && pattern == Pattern::kCausalSelf);
+    if (pattern != Pattern::kCausalSelf) return fused == FusedCalls::kAll;
+    return fused != FusedCalls::kNone && (on_cpu || fused != FusedCalls::kCausalSelfOnCpu);
   }
 };
 

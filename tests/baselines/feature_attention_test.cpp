@@ -15,12 +15,17 @@ using namespace lavo;
 
 namespace {
 
+/// Mechanisms by features, whose fused form is causal self attention alone.
+bool is_by_features(const Variant& variant) {
+  return variant.entry->fused == FusedCalls::kCausalSelf ||
+         variant.entry->fused == FusedCalls::kCausalSelfOnCpu;
+}
+
 /// With every choice of their options.
 std::vector<Variant> feature_variants() {
   std::vector<Variant> result;
   for (const Variant& variant : variants()) {
-    if (variant.entry->fused == FusedCalls::kCausalSelfOnCpu &&
-        variant.implementation == Implementation::kFused) {
+    if (is_by_features(variant) && variant.implementation == Implementation::kFused) {
       result.push_back(variant);
     }
   }
@@ -108,7 +113,7 @@ TEST_CASE("fused gradients of every option are those of the composed form in flo
 
 TEST_CASE("a stream may change its form, and no bit depends on the number of threads") {
   for (const Variant& variant : small_mechanisms()) {
-    if (variant.entry->fused != FusedCalls::kCausalSelfOnCpu) continue;
+    if (!is_by_features(variant)) continue;
     const Shape shape = small_shape(*variant.entry, 300, 300);
     const auto fused = create(variant, shape, torch::kFloat32, false);
     const auto composed = create(variant, shape, torch::kFloat32, true);

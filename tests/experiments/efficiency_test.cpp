@@ -148,13 +148,18 @@ TEST_CASE("axes are filled in, and options of other mechanisms are dropped") {
   const json vanilla = efficiency.resolve({{"mechanism", "vanilla"}, {"window", 8}});
   CHECK(vanilla.at("implementation") == "fused");
   CHECK_FALSE(vanilla.contains("window"));
-  const auto implementation = [&](bool causal, const char* device) {
-    return efficiency.resolve({{"mechanism", "linear"}, {"causal", causal}, {"device", device}})
+  const auto implementation = [&](const char* name, bool causal, const char* device) {
+    return efficiency.resolve({{"mechanism", name}, {"causal", causal}, {"device", device}})
         .at("implementation");
   };
-  CHECK(implementation(true, "cpu") == "fused");
-  CHECK(implementation(false, "cpu") == "composed");
-  CHECK(implementation(true, "cuda") == "composed");
+  CHECK(implementation("linear", true, "cpu") == "fused");
+  CHECK(implementation("linear", false, "cpu") == "composed");
+  CHECK(implementation("linear", true, "cuda") == "fused");
+  CHECK(implementation("linear", false, "cuda") == "composed");
+  CHECK(implementation("performer", true, "cpu") == "fused");
+  CHECK(implementation("performer", true, "cuda") == "composed");
+  CHECK(implementation("lavo", false, "cuda") == "fused");
+  CHECK(implementation("nystromformer", false, "cuda") == "composed");
   for (const json& bad :
        {json{{"lenght", 8}}, json{{"length", 0}}, json{{"pass", "backward"}},
         json{{"dtype", "float8"}}, json{{"device", "tpu"}}, json{{"mechanism", "vanila"}}}) {
@@ -179,6 +184,12 @@ TEST_CASE("points that mean nothing are told from points that are refused") {
         "");
   json linear = {{"mechanism", "linear"}, {"implementation", "fused"}};
   CHECK(efficiency.refused(resolve(linear)) == "");
+  linear["device"] = "cuda";
+  CHECK(efficiency.refused(resolve(linear)) == "");
+  linear["mechanism"] = "performer";
+  CHECK_THAT(efficiency.refused(resolve(linear)),
+             ContainsSubstring("no fused implementation of causal self attention on cuda"));
+  linear["mechanism"] = "linear", linear["device"] = "cpu";
   linear["causal"] = false;
   CHECK_THAT(efficiency.refused(resolve(linear)),
              ContainsSubstring("no fused implementation of noncausal self attention on cpu"));
