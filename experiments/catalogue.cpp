@@ -89,7 +89,8 @@ json describe_mechanisms() {
                          {"patterns", describe_patterns(entry.patterns)},
                          {"streaming", entry.has_state},
                          {"equal_widths", entry.equal_widths},
-                         {"fused", kFusedTexts.at(static_cast<size_t>(entry.fused))},
+                         {"fused", entry.fused != FusedCalls::kNone},
+                         {"fused_calls", kFusedTexts.at(static_cast<size_t>(entry.fused))},
                          {"options", options},
                          {"tensors", describe_tensors(entry)}});
   }

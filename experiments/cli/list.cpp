@@ -55,8 +55,8 @@ void print_mechanism(const json& m) {
   for (const auto& [name, pattern] : m["patterns"].items()) {
     if (pattern["exact"].get<bool>()) exact.push_back(name);
   }
-  traits.push_back(m["fused"] == "none" ? "composed of LibTorch operators"
-                                        : "fused operator: " + shown(m["fused"]));
+  traits.push_back(!m["fused"].get<bool>() ? "composed of LibTorch operators"
+                                           : "fused operator: " + shown(m["fused_calls"]));
   traits.push_back(m["streaming"].get<bool>() ? "streams" : "no streaming state");
   if (m["equal_widths"].get<bool>()) traits.push_back("values as wide as keys");
   fmt::print("    {}; patterns {}\n", fmt::join(traits, "; "), fmt::join(exact, ", "));
