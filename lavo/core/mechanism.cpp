@@ -94,7 +94,7 @@ void Mechanism::check_inputs(const Inputs& in, const State* state) const {
         "{}: {} is {} on {}, query is {} on {}", kind(), name, toString(x->scalar_type()),
         x->device().str(), toString(in.query.scalar_type()), in.query.device().str());
     require<ShapeError>(x->size(0) == in.query.size(0) && in.query.size(1) % x->size(1) == 0,
-                        "{}: {} is {}, query is {}: batch must agree, and heads too or divide "
+                        "{}: {} is {}, query is {}: batch and heads must agree, or heads divide "
                         "those of the query",
                         kind(), name, sizes(*x), sizes(in.query));
   }

@@ -88,7 +88,7 @@ TEST_CASE("wrong shapes and types are refused") {
     CHECK_THAT(said([](Inputs& in) { in.value = in.value.narrow(1, 0, 1); }),
                ContainsSubstring("heads and lengths must agree"));
     CHECK_THAT(said([](Inputs& in) { in.key = in.key.narrow(1, 0, 2); }),
-               ContainsSubstring("heads too or divide those of the query"));
+               ContainsSubstring("batch and heads must agree, or heads divide"));
     CHECK_THAT(said([](Inputs& in) { in.query = in.query.narrow(2, 0, 0); }),
                ContainsSubstring("must not be empty"));
     CHECK_THAT(said([](Inputs& in) { in.query = in.query.to(torch::kInt64); }),
