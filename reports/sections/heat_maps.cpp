@@ -17,7 +17,28 @@ struct Grid {
   Cells cells;
 };
 
-std::vector<Grid> grids(const Cells& cells) {
+/// Two values or more of both options, and each pair of them.
+bool is_whole(const Cells& cells, const std::string& x, const std::string& y) {
+  const size_t columns = split(cells, {x}).size(), rows = split(cells, {y}).size();
+  return columns > 1 && rows > 1 && split(cells, {x, y}).size() == columns * rows;
+}
+
+/// Those of one sweep where they are a whole grid, which the sweep's command makes again to the
+/// bit: another sweep may have measured some of its points with more seeds.
+Cells of_one_sweep(const Results& results, const Cells& cells, const std::string& x,
+                   const std::string& y) {
+  Cells largest;
+  for (const Sweep& sweep : results.sweeps) {
+    Cells own;
+    for (const Cell* cell : cells) {
+      if (sweep.ids.contains(cell->id)) own.push_back(cell);
+    }
+    if (own.size() > largest.size() && is_whole(own, x, y)) largest = own;
+  }
+  return largest.empty() ? cells : largest;
+}
+
+std::vector<Grid> grids(const Results& results, const Cells& cells) {
   std::set<std::string> options, all;
   for (const Cell* cell : cells) {
     for (const auto& [axis, value] : cell->axes.items()) {
@@ -33,9 +54,9 @@ std::vector<Grid> grids(const Cells& cells) {
         if (axis != *x && axis != *y && axis != "seed") others.push_back(axis);
       }
       for (const auto& [key, part] : split(cells, others)) {
-        const auto by_x = split(part, {*x}), by_y = split(part, {*y});
-        const bool full = split(part, {*x, *y}).size() == by_x.size() * by_y.size();
-        if (by_x.size() > 1 && by_y.size() > 1 && full) found.push_back({*x, *y, part});
+        if (is_whole(part, *x, *y)) {
+          found.push_back({*x, *y, of_one_sweep(results, part, *x, *y)});
+        }
       }
     }
   }
@@ -101,7 +122,7 @@ std::vector<Section> heat_maps(const Results& results) {
   const Cells cells =
       select(results, [](const Cell& cell) { return cell.ok() && !cell.mechanism().empty(); });
   for (const auto& [key, part] : split(cells, {"experiment", "mechanism"})) {
-    for (const Grid& grid : grids(part)) {
+    for (const Grid& grid : grids(results, part)) {
       const Cell& first = *grid.cells.front();
       const bool timed = first.metric("time") != nullptr;
       const std::string where =
