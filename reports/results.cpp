@@ -106,7 +106,7 @@ const Sweep* sweep_of(const Results& results, const Cells& cells) {
   for (const Sweep& sweep : results.sweeps) {
     const auto count = std::ranges::count_if(
         cells, [&](const Cell* cell) { return sweep.ids.contains(cell->id); });
-    if (count > most) {
+    if (count > most || (count == most && best && sweep.ids.size() < best->ids.size())) {
       most = count;
       best = &sweep;
     }

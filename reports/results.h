@@ -43,7 +43,7 @@ struct Results {
   std::vector<Sweep> sweeps;
 };
 
-/// The sweep that most of the cells belong to; nullptr when none is known.
+/// The sweep that most of the cells belong to, the smallest of several; nullptr when none is known.
 const Sweep* sweep_of(const Results& results, const Cells& cells);
 
 /// Reads DIR/results.json of every directory, checked. A cell that is in two of them counts once:

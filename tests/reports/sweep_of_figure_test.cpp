@@ -39,6 +39,26 @@ std::map<std::pair<double, double>, double> losses(const Results& results) {
 
 }  // namespace
 
+TEST_CASE("cells of two sweeps are those of the smaller one, whose command makes no others") {
+  Results results;
+  results.cells = {model(32, 8, 0, 2.5), model(32, 16, 0, 2.6)};
+  const Cells cells = {&results.cells[0], &results.cells[1]};
+  Sweep large, small, part;
+  large.name = "large";
+  large.ids = {"32-8-0", "32-16-0", "64-8-0"};
+  small.name = "small";
+  small.ids = {"32-8-0", "32-16-0"};
+  part.name = "part";
+  part.ids = {"32-8-0"};
+  for (const auto& sweeps :
+       std::vector<std::vector<Sweep>>{{large, small, part}, {part, small, large}}) {
+    results.sweeps = sweeps;
+    CHECK(sweep_of(results, cells)->name == "small");
+  }
+  results.sweeps = {};
+  CHECK(sweep_of(results, cells) == nullptr);
+}
+
 TEST_CASE("a grid holds the cells of the sweep whose command stands under it") {
   Results results;
   results.cells = {model(32, 8, 0, 2.5),  model(32, 16, 0, 2.6), model(64, 8, 0, 2.7),
