@@ -7,11 +7,11 @@
 namespace lavo {
 
 /// For each mechanism: name, title, citation, patterns {NS: {"exact", "reason"}, ...}, streaming,
-/// equal_widths, fused (the calls that are, in words), options [{name, kind, allowed, default,
-/// meaning}], tensors [{name, kind, shape}]. `default` null is an option that is resolved for its
-/// use; `resolved` is then its value in causal self attention on 4 heads of width 64 (noncausal,
-/// where causal is refused). Sizes of tensors are names (heads, head_dim, an option) or numbers, at
-/// the default options.
+/// equal_widths, fused (whether), fused_calls (which, in words), options [{name, kind, allowed,
+/// default, meaning}], tensors [{name, kind, shape}]. `default` null is an option that is resolved
+/// for its use; `resolved` is then its value in causal self attention on 4 heads of width 64
+/// (noncausal, where causal is refused). Sizes of tensors are names (heads, head_dim, an option) or
+/// numbers, at the default options.
 json describe_mechanisms();
 
 /// For each experiment: name, purpose, spec_version, axes as options.

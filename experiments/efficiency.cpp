@@ -307,7 +307,7 @@ Outcome Efficiency::run(const Case& cell) const {
   const auto mechanism = make_(axes.mechanism, point.options, axes.setting(), kParameterSeed,
                                scalar_type(axes.dtype), device);
   move_parameters(*mechanism, kParameterSeed + 1);
-  if (axes.implementation != Implementation::kFused) mechanism->use(*axes.implementation);
+  mechanism->use(*axes.implementation);
   const auto work = workload_for(axes, mechanism, inputs_of(axes, axes.length, device));
 
   Outcome outcome;

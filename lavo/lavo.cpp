@@ -255,9 +255,9 @@ Cost Lavo::cost(const Shape& s, bool causal) const {
   const double projected = global && context ? compute * keys * R : 0;
   const bool fused = implementation() == Implementation::kFused;
   if (implementation() == Implementation::kNaive) {
-    // Rows of keys and values; scores and weights in the window, its keys and values by query.
-    const double all = tokens * (global ? 2 * R * D : 0);
-    cost.memory_bytes = s.output_bytes() + projected + compute * (all + tokens * (3 * R + 3 * D));
+    // Rows of keys and of values; means and weights; the two parts and their sum.
+    const double rows = global ? 2 * R * D : 0;
+    cost.memory_bytes = s.output_bytes() + projected + compute * tokens * (rows + 3 * R + 3 * D);
     cost.backward_memory_bytes = 2 * cost.memory_bytes;
   } else if (!fused) {
     const double tile =

@@ -86,7 +86,8 @@ std::pair<compare::Input, compare::Input> read_inputs(const CompareArguments& gi
 
 int run_compare(const CompareArguments& given) {
   const bool runs = !given.programs.empty();
-  if (!given.save_baseline.empty()) compare::baseline_path(given.save_baseline);  // is a name
+  // Refuses what is no name before anything is measured.
+  if (!given.save_baseline.empty()) compare::baseline_path(given.save_baseline);
   if (given.inputs.size() == 1 && !given.save_baseline.empty() && !runs) {
     save_baseline(given.save_baseline, compare::read_results(given.inputs.front()).source);
     return kSuccess;

@@ -22,10 +22,11 @@ using cpu::FeatureNormaliser;
 /// whatever they hold.
 ///
 /// Chunks of 32 tokens: products among them one by one, those with earlier tokens through the sum.
-/// O(T (M E + 32 (M + E))) time. Beyond its results a call needs M (E + 1) numbers a thread, where
-/// B H < 4 as many for 256 tokens of a head, too; the backward pass computes everything again and
-/// keeps 2 numbers a token while it runs. On CUDA: lavo/operators/features_by_sums.h. Source: the
-/// chunked form of Hua et al. 2022, arXiv:2202.10447, section 3.3; levels as in online softmax.
+/// O(T (M E + 32 (M + E))) time. Beyond its results a call needs 4 M (E + 1) numbers a thread,
+/// where B H < 4 also M (E + 1) for 256 tokens of a head; the backward pass computes everything
+/// again and keeps 2 numbers a token while it runs. On CUDA: lavo/operators/features_by_sums.h.
+/// Source: the chunked form of Hua et al. 2022, arXiv:2202.10447, section 3.3; levels as in online
+/// softmax.
 struct FeatureInputs {
   at::Tensor query, key;      ///< phi(q), phi(k) (B,H,T,M) compute type: float64 for float64
   at::Tensor value;           ///< (B,H,T,E); the output has its type

@@ -62,12 +62,13 @@ std::shared_ptr<Mechanism> make_spoilt(const std::string& name, const json& opti
                                   kOutputPercent / 100.0, kGradientPercent / 100.0);
 }
 
+/// Asked for its fused form, it has none for the call.
 std::shared_ptr<Mechanism> make_composed(const std::string& name, const json& options,
                                          const Setting& setting, uint64_t seed,
                                          torch::ScalarType type, torch::Device device) {
   auto mechanism = make_mechanism(name, options, setting, seed, type, device);
   mechanism->use(Implementation::kComposed);
-  return mechanism;
+  return std::make_shared<Spoilt>(mechanism, /*output=*/1, /*gradient=*/1);
 }
 
 }  // namespace
