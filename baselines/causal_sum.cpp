@@ -18,14 +18,15 @@ Tensor lower_triangle(const Tensor& scores) {
   return scores.requires_grad() ? scores.tril() : scores.tril_();
 }
 
-/// In front of each chunk, [G, N, X], from what each adds; `carried` [G, 1, X] goes behind the
-/// last.
+/// In front of each chunk, [G, N, X], from what each adds; `carried` [G, 1, X], float64, goes
+/// behind the last.
 Tensor prefix_sums(const Tensor& added, Tensor& carried) {
   const int64_t N = added.size(1);
+  const Tensor first = carried.to(added.scalar_type());
   const Tensor before =
-      N == 1 ? carried
+      N == 1 ? first
              : at::baddbmm(
-                   carried,
+                   first,
                    torch::ones({N, N}, added.options()).tril_(-1).expand({added.size(0), N, N}),
                    added);
   carried = carried + added.sum(1, /*keepdim=*/true);
@@ -36,9 +37,11 @@ Tensor prefix_sums(const Tensor& added, Tensor& carried) {
 /// sum and of the chunks' ends.
 Tensor prefix_sums(const Tensor& added, const Tensor& edge, Tensor& carried) {
   const int64_t N = added.size(1);
-  const Tensor all = torch::bmm(falling_weights(edge), torch::cat({carried, added}, 1));
-  carried = all.narrow(1, N, 1);
-  return all.narrow(1, 0, N);
+  const Tensor weights = falling_weights(edge);
+  const Tensor all = torch::cat({carried.to(added.scalar_type()), added}, 1);
+  const Tensor to_end = weights.narrow(1, N, 1);
+  carried = carried * to_end.narrow(2, 0, 1) + torch::bmm(to_end.narrow(2, 1, N), added);
+  return torch::bmm(weights.narrow(1, 0, N), all);
 }
 
 }  // namespace

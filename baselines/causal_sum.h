@@ -11,7 +11,7 @@ inline constexpr double kNoLevel = -1e30;
 
 /// What the tokens so far add up to: sum_j exp(level_j - level) phi(k_j) v_j^T.
 struct CausalSum {
-  Tensor sum_BHME;
+  Tensor sum_BHME;   ///< float64: calls of one token each would lose digits in float32
   Tensor level_BH1;  ///< undefined where keys have no levels
 };
 

@@ -103,7 +103,8 @@ class Call {
 std::vector<Tensor> empty_state(const FeatureAttention& attention, const Inputs& in) {
   const Shape s = in.shape();
   const auto options = in.query.options().dtype(compute_type(in.query.scalar_type()));
-  std::vector<Tensor> state = {torch::zeros({s.B, s.H, attention.features, s.E + 1}, options)};
+  std::vector<Tensor> state = {
+      torch::zeros({s.B, s.H, attention.features, s.E + 1}, options.dtype(torch::kFloat64))};
   if (attention.has_levels) state.push_back(torch::full({s.B, s.H, 1}, kNoLevel, options));
   return state;
 }
@@ -124,10 +125,7 @@ Tensor attend_by_features(const FeatureAttention& attention, const Inputs& in, S
     const TileStep read = [call](const auto& tiles, int64_t first, auto& held) {
       return call.read(tiles[0], first, held);
     };
-    // In float64: where all features are nearly equal the roundings of a float32 sum are so too,
-    // and add up.
-    const auto type = sums[0].scalar_type();
-    sums[0] = sums[0].to(torch::kFloat64);
+    const auto type = compute_type(in.query.scalar_type());
     scan_tiles(add, {in.key, in.value}, sums, {tile});
     sums[0] = sums[0].to(type);
     return scan_tiles(read, {in.query}, sums, {tile});
@@ -178,7 +176,7 @@ Cost FeatureMechanism::feature_cost(const Shape& s, bool causal, int64_t chunk,
   const bool fused = in_chunks && implementation() == Implementation::kFused;
   const int64_t together = std::min(fused ? cpu::kFeatureChunk : chunk, s.T);
   const double C = in_chunks ? static_cast<double>(together) : 0;
-  const double state = s.compute_bytes() * heads * M * E;
+  const double state = 8 * heads * M * E;
   const double longest = static_cast<double>(std::max(s.T, s.S));
   const double tile = static_cast<double>(feature_tile_length(s, features, chunk));
   // In a tile: features and what they are made of, values, sums, scores, and the sums in front of

@@ -38,7 +38,7 @@ struct FeatureAttention {
   FeatureNormaliser normaliser;
 };
 
-/// The sums so far (B,H,M,E+1), and the level (B,H,1) where there are levels.
+/// The sums so far (B,H,M,E+1) in float64, and the level (B,H,1) where there are levels.
 struct FeatureState final : State {
   std::vector<Tensor> tensors() const override { return held; }
   std::vector<Tensor> held;

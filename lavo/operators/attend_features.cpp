@@ -21,7 +21,7 @@ FeatureOutputs empty_results(const FeatureInputs& in) {
 FeatureOutputs features_cpu(const FeatureInputs& given) {
   const FeatureInputs in = checked(given);
   FeatureOutputs out = empty_results(in);
-  cpu::features_forward({cpu_call(in), cpu_tokens(out.output), out.sum.mutable_data_ptr()});
+  cpu::features_forward({cpu_call(in), cpu_tokens(out.output), out.sum.mutable_data_ptr<double>()});
   return out;
 }
 
@@ -34,7 +34,7 @@ FeatureOutputs features_autocast(const FeatureInputs& given) {
   const auto device = in.value.device().type();
   const auto type = at::autocast::get_lower_precision_fp_from_device_type(device);
   in.value = at::autocast::cached_cast(type, in.value, device);
-  for (at::Tensor* x : {&in.query, &in.key, &in.level, &in.sum, &in.sum_level}) {
+  for (at::Tensor* x : {&in.query, &in.key, &in.level, &in.sum_level}) {
     if (x->defined()) *x = at::autocast::cached_cast(at::kFloat, *x, device);
   }
   return attend_features(in);
@@ -57,7 +57,7 @@ FeatureInputs checked(FeatureInputs in) {
     *x = with_dense_rows(*x);
   }
   in.value = with_dense_rows(in.value);
-  in.sum = side_input(kFeaturesName, in.sum, "sum", type, {B, H, E + 1, M});
+  in.sum = side_input(kFeaturesName, in.sum, "sum", at::kDouble, {B, H, E + 1, M});
   TORCH_CHECK(in.level.defined() == in.sum_level.defined(), kFeaturesName,
               ": level and sum_level go together");
   if (in.level.defined()) {
@@ -83,7 +83,7 @@ cpu::FeaturesCall cpu_call(const FeatureInputs& in) {
   call.value = cpu_tokens(in.value);
   call.visible = in.key_mask.defined() ? in.key_mask.const_data_ptr<bool>() : nullptr;
   call.level = data_or_null(in.level);
-  call.sum = in.sum.const_data_ptr();
+  call.sum = in.sum.const_data_ptr<double>();
   call.sum_level = data_or_null(in.sum_level);
   call.normaliser = in.normaliser;
   call.parallel = cpu_parallel_for;

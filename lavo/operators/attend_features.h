@@ -18,7 +18,8 @@ using cpu::FeatureNormaliser;
 ///   n_t = max(c_t + epsilon + feature_epsilon sum_m phi_q(t)_m, smallest), 1 where that is 0
 ///   o_t = s_t / n_t
 ///
-/// Levels never fall and carry no gradient; undefined: all 0. Hidden keys count for nothing,
+/// The sum is float64 for calls of one token each, a million of them: in float32 every one would
+/// round at the size of all before it. Levels never fall and carry no gradient; undefined: all 0. Hidden keys count for nothing,
 /// whatever they hold.
 ///
 /// Chunks of 32 tokens: products among them one by one, those with earlier tokens through the sum.
@@ -32,14 +33,14 @@ struct FeatureInputs {
   at::Tensor value;           ///< (B,H,T,E); the output has its type
   at::Tensor key_mask = {};   ///< (B,T) bool, true = real; undefined: all real
   at::Tensor level = {};      ///< l (B,H,T) compute type
-  at::Tensor sum;             ///< (B,H,E+1,M) compute type: of the tokens before, zeros if none
+  at::Tensor sum;             ///< (B,H,E+1,M) float64: of the tokens before, zeros if none
   at::Tensor sum_level = {};  ///< (B,H), the level that `sum` stands at; with `level`
   FeatureNormaliser normaliser = {};
 };
 
 struct FeatureOutputs {
   at::Tensor output;  ///< (B,H,T,E)
-  at::Tensor sum;     ///< (B,H,E+1,M), of all tokens so far, at the last one's level
+  at::Tensor sum;     ///< (B,H,E+1,M) float64, of all tokens so far, at the last one's level
 };
 
 /// Through the dispatcher: differentiable in query, key, value and sum.

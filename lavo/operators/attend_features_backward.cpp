@@ -32,11 +32,12 @@ FeatureGradients features_backward_cpu(const at::Tensor& grad_output, FeatureOpt
   FeatureGradients g = empty_feature_gradients(in);
   const at::Tensor upstream = with_dense_rows(grad_output);
   const at::Tensor of_sum = grad_sum ? side_input(kFeaturesBackwardName, *grad_sum, "grad_sum",
-                                                  in.sum.scalar_type(), in.sum.sizes())
+                                                  at::kDouble, in.sum.sizes())
                                      : at::Tensor();
-  cpu::features_backward({cpu_call(in), cpu_tokens(upstream), data_or_null(of_sum),
+  cpu::features_backward({cpu_call(in), cpu_tokens(upstream),
+                          of_sum.defined() ? of_sum.const_data_ptr<double>() : nullptr,
                           cpu_tokens(g.query), cpu_tokens(g.key), cpu_tokens(g.value),
-                          g.sum.mutable_data_ptr()});
+                          g.sum.mutable_data_ptr<double>()});
   return g;
 }
 

@@ -86,7 +86,7 @@ class ExtendedCall {
       one = hidden.logical_not().to(options);
     }
     x_ = joined(value, one.expand({value.size(0), value.size(1), T, 1}));
-    sum_ = extended(in_.sum, x_.size(3), columns);
+    sum_ = extended(in_.sum.to(options.dtype()), x_.size(3), columns);
     s_ = sums_in_blocks(causal_sums_, query_, key_, x_, false);
     s_.add_(at::matmul(query_, sum_.transpose(2, 3)));
     normalise();
@@ -104,9 +104,10 @@ class ExtendedCall {
     if (in_.normaliser.feature_epsilon != 0) query.add_(dc, in_.normaliser.feature_epsilon);
     at::Tensor key = sums_in_blocks(causal_sums_, x_, g, query_, true);
     at::Tensor x = sums_in_blocks(causal_sums_, key_, query_, g, true);
-    at::Tensor sum = trimmed(sum_of_products(g, query_));
+    at::Tensor sum = trimmed(sum_of_products(g, query_)).to(at::kDouble);
     if (grad_sum.defined()) {
-      const at::Tensor G = extended(grad_sum, x_.size(3), query_.size(3));
+      const at::Tensor G =
+          extended(grad_sum.to(query_.scalar_type()), x_.size(3), query_.size(3));
       key.add_(at::matmul(x_, G));
       x.add_(at::matmul(key_, G.transpose(2, 3)));
       sum = sum + grad_sum;

@@ -50,7 +50,7 @@ bool long_sums_keep_their_digits() {
   FeatureInputs in;
   in.value = 1 + torch::rand({1, 1, T, 3}, generator, torch::kFloat32);
   in.query = in.key = torch::full({1, 1, T, 2}, 0.1F);
-  in.sum = torch::zeros({1, 1, 4, 2});
+  in.sum = torch::zeros({1, 1, 4, 2}, torch::kFloat64);
   const FeatureOutputs out = attend_on_gpu(in);
   const Tensor sums = in.value.to(torch::kFloat64).cumsum(2);
   const Tensor means = sums / torch::arange(1, T + 1, torch::kFloat64).view({T, 1});

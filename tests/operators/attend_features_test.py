@@ -28,7 +28,7 @@ class AttendFeatures(OperatorTests, unittest.TestCase):
                 draw(B, H, tokens, E, type=dtype),
                 key_mask,
                 level[..., 1:] if levels else None,
-                draw(B, H, E + 1, M),
+                draw(B, H, E + 1, M, type=torch.float64),
                 level[..., 0] if levels else None,
                 epsilon,
                 feature_epsilon,

@@ -31,7 +31,7 @@ FeatureInputs feature_problem(const FeatureSize& size, bool levels, bool padding
 
 FeatureInputs stored_as(FeatureInputs in, torch::ScalarType type) {
   const auto compute = compute_type(type);
-  for (Tensor* x : {&in.query, &in.key, &in.sum, &in.level, &in.sum_level}) {
+  for (Tensor* x : {&in.query, &in.key, &in.level, &in.sum_level}) {
     if (x->defined()) *x = x->to(compute);
   }
   in.value = in.value.to(type);

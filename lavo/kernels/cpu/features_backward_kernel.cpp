@@ -154,7 +154,7 @@ class KeyWorker {
       advance(scalars_.count_gradient + token);
     }
     if (segment == 0) {
-      sum_gradient_.store_to(static_cast<T*>(backward_.grad_sum) + head * (call_.E + 1) * call_.M);
+      sum_gradient_.store_to(backward_.grad_sum + head * (call_.E + 1) * call_.M);
     }
   }
 
@@ -165,7 +165,7 @@ class KeyWorker {
       const int64_t next = head * segments + segment + 1;
       return sum_gradient_.copy_from(behind_ + next * FeatureSums<T>::size(call_));
     }
-    const T* last = static_cast<const T*>(backward_.grad_sum_after);
+    const double* last = backward_.grad_sum_after;
     sum_gradient_.load_from(last ? last + head * (call_.E + 1) * call_.M : nullptr);
   }
 
@@ -229,7 +229,7 @@ void scan_back(const FeaturesBackward& backward, int64_t head, T* added) {
   FeatureLevels<T> levels(call, WeightRows::kQueries, scratch);
   levels.set_head(head);
   FeatureSums<T> last(call, scratch);
-  const T* from = static_cast<const T*>(backward.grad_sum_after);
+  const double* from = backward.grad_sum_after;
   last.load_from(from ? from + head * (call.E + 1) * call.M : nullptr);
   const T* behind = last.data();
   T* lost = scratch.take_zeros<T>(size);

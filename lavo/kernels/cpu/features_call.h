@@ -27,7 +27,7 @@ struct FeaturesCall {
   Tokens value;                     ///< width E
   const bool* visible = nullptr;    ///< [B, T]; null: every key is real
   const void* level = nullptr;      ///< l [B, H, T], never falling; null: all 0
-  const void* sum = nullptr;        ///< [B, H, E + 1, M], of the tokens before the first one
+  const double* sum = nullptr;      ///< [B, H, E + 1, M], of the tokens before the first one
   const void* sum_level = nullptr;  ///< l [B, H] that `sum` stands at; with `level`
   FeatureNormaliser normaliser;
 
@@ -36,17 +36,17 @@ struct FeaturesCall {
 
 struct FeaturesForward {
   FeaturesCall call;
-  Tokens output;    ///< width E
-  void* sum_after;  ///< [B, H, E + 1, M], at the level of the last token
+  Tokens output;      ///< width E
+  double* sum_after;  ///< [B, H, E + 1, M], at the level of the last token
 };
 
 /// Gradients of sum(output * grad_output) + sum(sum_after * grad_sum_after).
 struct FeaturesBackward {
   FeaturesCall call;
   Tokens grad_output;
-  const void* grad_sum_after = nullptr;  ///< null: zeros
+  const double* grad_sum_after = nullptr;  ///< null: zeros
   Tokens grad_query, grad_key, grad_value;
-  void* grad_sum = nullptr;  ///< [B, H, E + 1, M]
+  double* grad_sum = nullptr;  ///< [B, H, E + 1, M]
 };
 
 LAVO_DECLARE_KERNEL(features_forward, FeaturesForward);

@@ -44,7 +44,7 @@ class Worker {
       advance(t, smaller(kFeatureChunk, span.end - t));
     }
     if (span.end == call_.T) {
-      sums_.store_to(static_cast<T*>(forward_.sum_after) + head * (call_.E + 1) * call_.M);
+      sums_.store_to(forward_.sum_after + head * (call_.E + 1) * call_.M);
     }
   }
 

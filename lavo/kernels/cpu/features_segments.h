@@ -34,9 +34,10 @@ class SegmentStarts {
       : call_(call),
         size_(FeatureSums<T>::size(call)),
         later_(segment_count(call) - 1),
-        scratch_(later_ * call.B * call.H * Scratch::bytes<T>(size_)) {
-    sums_ = scratch_.take<T>(later_ * call.B * call.H * size_);
+        scratch_(later_ == 0 ? 0 : (later_ + 1) * call.B * call.H * Scratch::bytes<T>(size_)) {
     if (later_ == 0) return;
+    sums_ = scratch_.take<T>(later_ * call.B * call.H * size_);
+    lost_ = scratch_.take<T>(call.B * call.H * size_);
     const auto reduce = [&](int64_t begin, int64_t end) {
       Reducer reducer(call_);
       for (int64_t job = begin; job < end; ++job) {
@@ -48,8 +49,10 @@ class SegmentStarts {
   }
 
   void load(int64_t head, int64_t segment, FeatureSums<T>& sums) const {
-    if (segment > 0) return sums.copy_from(sums_ + (head * later_ + segment - 1) * size_);
-    sums.load_from(static_cast<const T*>(call_.sum) + head * (call_.E + 1) * call_.M);
+    if (segment == 0) return sums.load_from(call_.sum + head * (call_.E + 1) * call_.M);
+    // The last one's sums go on to the next call.
+    const T* lost = segment == later_ ? lost_ + head * size_ : nullptr;
+    sums.copy_from(sums_ + (head * later_ + segment - 1) * size_, lost);
   }
 
  private:
@@ -87,14 +90,14 @@ class SegmentStarts {
   };
 
   void scan(int64_t head) {
-    Scratch scratch(FeatureLevels<T>::scratch_bytes() + FeatureSums<T>::scratch_bytes(call_) +
-                    Scratch::bytes<T>(size_));
+    Scratch scratch(FeatureLevels<T>::scratch_bytes() + FeatureSums<T>::scratch_bytes(call_));
     FeatureLevels<T> levels(call_, WeightRows::kKeys, scratch);
     levels.set_head(head);
     FeatureSums<T> before(call_, scratch);
     load(head, 0, before);
     const T* from = before.data();
-    T* lost = scratch.take_zeros<T>(size_);
+    T* lost = lost_ + head * size_;
+    for (int64_t i = 0; i < size_; ++i) lost[i] = before.lost()[i];
     for (int64_t i = 0; i < later_; ++i) {
       const Segment span = segment_of(call_, i);
       T* to = sums_ + (head * later_ + i) * size_;
@@ -106,7 +109,7 @@ class SegmentStarts {
   const FeaturesCall& call_;
   int64_t size_, later_;
   Scratch scratch_;
-  T* sums_;
+  T *sums_ = nullptr, *lost_ = nullptr;  ///< what rounding took from the last of each head
 };
 
 }  // namespace lavo::cpu::LAVO_ISA

@@ -70,24 +70,47 @@ class FeatureSums {
 
   const T* data() const { return data_; }
   const T* last_row() const { return data_ + E_ * width_; }
+  /// What rounding took from the sums until they were loaded or settled.
+  const T* lost() const { return lost_; }
 
-  /// From rows of M numbers; zeros from none.
-  void load_from(const T* from) {
-    if (!from) return clear();
-    load_tile<T>(from, M_, E_ + 1, M_, nullptr, data_);
-    restart();
+  /// From rows of M numbers, to the last digit; zeros from none.
+  void load_from(const double* from) {
+    clear();
+    if (!from) return;
+    for (int64_t e = 0; e <= E_; ++e) {
+      for (int64_t m = 0; m < M_; ++m) {
+        const double exact = from[e * M_ + m];
+        const int64_t i = e * width_ + m;
+        data_[i] = earlier_[i] = static_cast<T>(exact);
+        lost_[i] = static_cast<T>(exact - static_cast<double>(earlier_[i]));
+      }
+    }
   }
-  void copy_from(const T* sums) {
-    for (int64_t i = 0; i < size_; ++i) data_[i] = sums[i];
-    restart();
+  /// `lost`: what rounding took from them, null: nothing.
+  void copy_from(const T* sums, const T* lost = nullptr) {
+    for (int64_t i = 0; i < size_; ++i) {
+      data_[i] = earlier_[i] = sums[i];
+      lost_[i] = lost ? lost[i] : T(0);
+      latest_[i] = 0;
+    }
+    additions_ = 0;
   }
   void copy_to(T* sums) const {
     for (int64_t i = 0; i < size_; ++i) sums[i] = data_[i];
   }
-  void store_to(T* to) const { store_tile<T>(data_, E_ + 1, M_, to, M_); }
+  /// To rows of M numbers, with what the sums have lost.
+  void store_to(double* to) const {
+    for (int64_t e = 0; e <= E_; ++e) {
+      for (int64_t m = 0; m < M_; ++m) {
+        const int64_t i = e * width_ + m;
+        to[e * M_ + m] = static_cast<double>(earlier_[i]) + static_cast<double>(latest_[i]) +
+                         static_cast<double>(lost_[i]);
+      }
+    }
+  }
   void clear() {
-    for (int64_t i = 0; i < size_; ++i) data_[i] = 0;
-    restart();
+    for (int64_t i = 0; i < size_; ++i) data_[i] = earlier_[i] = lost_[i] = latest_[i] = 0;
+    additions_ = 0;
   }
 
   /// factor sums + [x, y]^T f, of x (rows, padded E), y (rows), f (rows, padded M).
@@ -112,13 +135,6 @@ class FeatureSums {
 
   void scale(T* part, T factor) {
     for (int64_t i = 0; i < size_; i += kLanes<T>) store(part + i, load(part + i) * factor);
-  }
-  void restart() {
-    for (int64_t i = 0; i < size_; ++i) {
-      earlier_[i] = data_[i];
-      lost_[i] = latest_[i] = 0;
-    }
-    additions_ = 0;
   }
   void settle() {
     add_compensated(latest_, size_, T(1), earlier_, lost_);
