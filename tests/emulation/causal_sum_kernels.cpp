@@ -19,23 +19,16 @@ bool test_causal_sum() {
     good &= report(
         reverse ? "causal sum, small before large, reverse" : "causal sum, small after large",
         "forward", 0, run_small_after_large(reverse));
-  for (const Element element : {Element::kBfloat16, Element::kFloat32})
-    for (const bool reverse : {false, true}) {
-      CausalSumShape s{.element = element,
-                       .batch = 1,
-                       .heads = 2,
-                       .length = 200,
-                       .features = 64,
-                       .width = 64,
-                       .reverse = reverse};
-      good &= check(s, reverse, 7);
-      s.heads = 1, s.length = 130, s.features = 40, s.width = 72;
-      good &= check(s, !reverse, 1);
-      for (const int64_t length : {1, 63, 65}) {
-        s.length = length, s.features = 8, s.width = 16;
-        good &= check(s, false, 0);
-      }
+  for (const bool reverse : {false, true}) {
+    CausalSumShape s{.batch = 1, .heads = 2, .length = 200, .reverse = reverse};
+    good &= check(s, reverse, 7);
+    s.heads = 1, s.length = 130, s.features = 40, s.width = 56;
+    good &= check(s, !reverse, 1);
+    for (const int64_t length : {1, 63, 65}) {
+      s.length = length, s.features = 8, s.width = 16;
+      good &= check(s, false, 0);
     }
+  }
   return good;
 }
 

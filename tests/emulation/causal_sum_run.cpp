@@ -10,10 +10,10 @@
 namespace lavo::cuda::test {
 namespace {
 
-Vector random_values(std::mt19937& random, int64_t count, double mean, Element element) {
+Vector random_values(std::mt19937& random, int64_t count, double mean) {
   std::normal_distribution<double> normal(mean, 1);
   Vector values(static_cast<std::size_t>(count));
-  for (double& value : values) value = rounded(normal(random), element);
+  for (double& value : values) value = rounded(normal(random), Element::kFloat32);
   return values;
 }
 
@@ -21,7 +21,7 @@ Vector random_values(std::mt19937& random, int64_t count, double mean, Element e
 std::string compare(const CausalSumShape& s, const Vector& q, const Vector& k, const Vector& v,
                     const Vector& got) {
   // An operand and the result are rounded to the type; so may be the sums that stand between.
-  const double bound = 3 * unit_roundoff(s.element) + 64 * 0x1p-24;
+  const double bound = 3 * unit_roundoff(Element::kFloat32) + 64 * 0x1p-24;
   const auto n = static_cast<std::size_t>(s.length);
   const std::size_t m = s.features, e = s.width, heads = std::size_t(s.batch) * s.heads;
   for (std::size_t t = 0; t < heads * n; ++t) {
@@ -55,7 +55,7 @@ struct Outputs {
 Outputs launch_causal_sum(const CausalSumShape& s, bool heads_inside, const Vector& q,
                           const Vector& k, const Vector& v) {
   const auto tensor = [&](int width, const Vector* values) {
-    return Tensor(s.element, s.batch, s.heads, s.length, width, heads_inside, values);
+    return Tensor(Element::kFloat32, s.batch, s.heads, s.length, width, heads_inside, values);
   };
   Tensor query = tensor(s.features, &q), key = tensor(s.features, &k), value = tensor(s.width, &v);
   Tensor output = tensor(s.width, nullptr);
@@ -72,9 +72,9 @@ Outputs launch_causal_sum(const CausalSumShape& s, bool heads_inside, const Vect
 std::string run_causal_sum(const CausalSumShape& s, bool heads_inside, unsigned seed) {
   std::mt19937 random(seed);
   const int64_t tokens = s.batch * s.heads * s.length;
-  const Vector q = random_values(random, tokens * s.features, 0.5, s.element);
-  const Vector k = random_values(random, tokens * s.features, 0.5, s.element);
-  const Vector v = random_values(random, tokens * s.width, 1.5, s.element);
+  const Vector q = random_values(random, tokens * s.features, 0.5);
+  const Vector k = random_values(random, tokens * s.features, 0.5);
+  const Vector v = random_values(random, tokens * s.width, 1.5);
   const Outputs got = launch_causal_sum(s, heads_inside, q, k, v);
   return got.failed.empty() ? compare(s, q, k, v, got.values) : got.failed;
 }
@@ -83,11 +83,8 @@ std::string run_small_after_large(bool reverse) {
   // A chunk of 128 tokens adds half an ulp of 1.
   constexpr int64_t kLength = 4096;
   constexpr int kWidth = 8;
-  const CausalSumShape s{.element = Element::kFloat32,
-                         .length = kLength,
-                         .features = kWidth,
-                         .width = kWidth,
-                         .reverse = reverse};
+  const CausalSumShape s{
+      .length = kLength, .features = kWidth, .width = kWidth, .reverse = reverse};
   const Vector query(kLength * kWidth, 1), key(kLength * kWidth, 1.0 / kWidth);
   Vector value(kLength * kWidth, 0x1p-31);
   const auto place = [&](int64_t t) {
@@ -107,8 +104,7 @@ std::string run_small_after_large(bool reverse) {
 }
 
 std::string name_of(const CausalSumShape& s) {
-  return std::string("causal sum ") + (s.element == Element::kFloat32 ? "fp32" : "bf16") +
-         " m=" + std::to_string(s.features) + " e=" + std::to_string(s.width) +
+  return "causal sum m=" + std::to_string(s.features) + " e=" + std::to_string(s.width) +
          " n=" + std::to_string(s.length) + (s.reverse ? " reverse" : "");
 }
 

@@ -6,12 +6,13 @@
 
 namespace lavo::cuda {
 
+constexpr int kCausalColumns = 64;
+
 struct CausalSumShape {
-  Element element = Element::kBfloat16;  ///< kBfloat16 or kFloat32; sums leave the range of float16
   int batch = 1, heads = 1;
   int64_t length = 1;
-  int features = 64;  ///< M: a multiple of 8 up to 128; sums over more features are sums of calls
-  int width = 64;     ///< E: a multiple of 8 up to 128
+  int features = 64;  ///< M: a multiple of 8 up to 64; sums over more features are sums of calls
+  int width = 64;     ///< E: a multiple of 8 up to 64
   bool reverse = false;
 };
 
@@ -22,10 +23,10 @@ const char* why_not(const CausalSumShape& shape);
 int64_t causal_sum_floats(const CausalSumShape& shape);
 
 /// out_t = sum_{j<=t} (q_t . k_j) v_j, or over j >= t in reverse: q, k (batch, heads, length, M), v
-/// and out (batch, heads, length, E). O(n (64 (M + E) + M E)) time in matrix products; sums are in
-/// float32: those of chunks are added with compensation, inside a chunk (128 tokens up to 2^14 of
-/// them, then 1/128 of all) tile by tile. Three launches: sums of k v^T over chunks, their
-/// prefixes, all the rest.
+/// and out (batch, heads, length, E), all float32: features are, and sums leave the range of 16
+/// bits. O(n (64 (M + E) + M E)) time in matrix products; sums of chunks are added with
+/// compensation, inside a chunk (128 tokens up to 2^14 of them, then 1/128 of all) tile by tile.
+/// Three launches: sums of k v^T over chunks, their prefixes, all the rest.
 ///
 /// The gradients are such sums too: dq = sums of (dout, v, k), dk = reverse sums of (v, dout, q),
 /// dv = reverse sums of (k, q, dout).

@@ -19,8 +19,7 @@ constexpr int64_t kWidest = 128;
 cuda::CausalSumShape sum_shape(const at::Tensor& tokens, int64_t features, int64_t width,
                                bool reverse) {
   constexpr int64_t kMany = 1 << 20;  // more than the kernels take
-  return {cuda::Element::kFloat32,
-          static_cast<int>(std::min(tokens.size(0), kMany)),
+  return {static_cast<int>(std::min(tokens.size(0), kMany)),
           static_cast<int>(std::min(tokens.size(1), kMany)),
           tokens.size(2),
           static_cast<int>(features),
