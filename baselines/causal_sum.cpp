@@ -24,11 +24,11 @@ Tensor prefix_sums(const Tensor& added, Tensor& carried) {
   const int64_t N = added.size(1);
   const Tensor first = carried.to(added.scalar_type());
   const Tensor before =
-      N == 1 ? first
-             : at::baddbmm(
-                   first,
-                   torch::ones({N, N}, added.options()).tril_(-1).expand({added.size(0), N, N}),
-                   added);
+      N == 1
+          ? first
+          : at::baddbmm(
+                first, torch::ones({N, N}, added.options()).tril_(-1).expand({added.size(0), N, N}),
+                added);
   carried = carried + added.sum(1, /*keepdim=*/true);
   return before;
 }

@@ -19,8 +19,8 @@ using cpu::FeatureNormaliser;
 ///   o_t = s_t / n_t
 ///
 /// The sum is float64 for calls of one token each, a million of them: in float32 every one would
-/// round at the size of all before it. Levels never fall and carry no gradient; undefined: all 0. Hidden keys count for nothing,
-/// whatever they hold.
+/// round at the size of all before it. Levels never fall and carry no gradient; undefined: all 0.
+/// Hidden keys count for nothing, whatever they hold.
 ///
 /// Chunks of 32 tokens: products among them one by one, those with earlier tokens through the sum.
 /// O(T (M E + 32 (M + E))) time. Beyond its results a call needs 4 M (E + 1) numbers a thread,

@@ -106,8 +106,7 @@ class ExtendedCall {
     at::Tensor x = sums_in_blocks(causal_sums_, key_, query_, g, true);
     at::Tensor sum = trimmed(sum_of_products(g, query_)).to(at::kDouble);
     if (grad_sum.defined()) {
-      const at::Tensor G =
-          extended(grad_sum.to(query_.scalar_type()), x_.size(3), query_.size(3));
+      const at::Tensor G = extended(grad_sum.to(query_.scalar_type()), x_.size(3), query_.size(3));
       key.add_(at::matmul(x_, G));
       x.add_(at::matmul(key_, G.transpose(2, 3)));
       sum = sum + grad_sum;
