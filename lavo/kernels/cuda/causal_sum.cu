@@ -150,7 +150,7 @@ __global__ void __launch_bounds__(kCausalThreads) causal_sum_kernel(const Causal
     prim::wait_for_copies<0>();
     __syncthreads();
     float o[kP / 8][4] = {};
-#pragma unroll 2
+#pragma unroll 1
     for (int m = 0; m < kP; m += 16) {
       LeftOperand<float> q;
       load<false>(q, s.q, row, m);
