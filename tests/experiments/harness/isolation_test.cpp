@@ -111,8 +111,8 @@ TEST_CASE("every kind of failure gets its record and hurts no other cell") {
 }
 
 TEST_CASE("memory that a cell touches past its limit is refused by the system") {
-#ifdef __SANITIZE_ADDRESS__
-  WARN("not run: AddressSanitizer itself ends a process that is refused memory");
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  WARN("not run: a sanitizer itself ends a process that is refused memory");
 #else
   const Setup setup("behaviour = ['touch_memory', 'ok']");
   const Finished run = run_faulty(setup.command({"--set", "limits.memory_fraction=0.02"}));
