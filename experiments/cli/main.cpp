@@ -97,6 +97,7 @@ int run(int argc, char** argv) {
 }  // namespace lavo
 
 int main(int argc, char** argv) {
+  lavo::ask_for_huge_pages();
   lavo::count_cpu_memory();
   try {
     return lavo::run(argc, argv);

@@ -74,8 +74,9 @@ void add_targets(CLI::App& program, int& exit_code) {
       "targets", "Which performance targets of the CPU are reached on this machine");
   auto given = std::make_shared<TargetArguments>();
   command->add_option("DIR", given->directories, "Directories of runs")->required();
-  command->add_flag("--run", given->run,
-                    "First measure into (the first) DIR what it lacks, about 6 minutes on 2 cores");
+  command->add_flag(
+      "--run", given->run,
+      "First measure into (the first) DIR what it lacks, about 10 minutes on 2 cores");
   command->add_option("--json", given->json_file, "Writes every row as JSON");
   command->footer(
       "Exits 0 whatever the verdicts: a missed target is a finding. A row \"within noise\" has "

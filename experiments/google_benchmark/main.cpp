@@ -112,6 +112,7 @@ void register_all() {
 }  // namespace lavo
 
 int main(int argc, char** argv) {
+  lavo::ask_for_huge_pages();
   lavo::count_cpu_memory();
   const lavo::KeptMemory kept;
   lavo::register_all();

@@ -110,7 +110,7 @@ json variables() {
   for (char** entry = environ; *entry; ++entry) {
     const std::string text = *entry;
     for (const char* prefix : {"OMP_", "MKL_", "KMP_", "GOMP_", "ATEN_", "CUDA_", "CUBLAS_",
-                               "PYTORCH_", "LD_PRELOAD=", "MALLOC_", "LAVO_"}) {
+                               "PYTORCH_", "THP_", "LD_PRELOAD=", "MALLOC_", "LAVO_"}) {
       if (!text.starts_with(prefix)) continue;
       const size_t at = text.find('=');
       found[text.substr(0, at)] = text.substr(at + 1);

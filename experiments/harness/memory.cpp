@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -80,6 +81,8 @@ void count_cpu_memory() {
   static CountingAllocator allocator;
   c10::SetCPUAllocator(&allocator, /*priority=*/1);
 }
+
+void ask_for_huge_pages() { ::setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0); }
 
 void limit_cpu_memory(int64_t bytes) {
   limit = bytes > 0 ? bytes : std::numeric_limits<int64_t>::max();

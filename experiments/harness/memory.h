@@ -13,6 +13,11 @@ namespace lavo {
 /// before the first tensor is made; a second call does nothing.
 void count_cpu_memory();
 
+/// Asks LibTorch's allocator for huge pages (THP_MEM_ALLOC_ENABLE, unless the caller has set it),
+/// for every mechanism alike: passes over long inputs translate many addresses. Call it before the
+/// first tensor is made. Without effect where the kernel's transparent_hugepage/enabled is "never".
+void ask_for_huge_pages();
+
 /// An allocation on the CPU that would take the total above `bytes` throws c10::OutOfMemoryError;
 /// 0 takes the limit away.
 void limit_cpu_memory(int64_t bytes);
