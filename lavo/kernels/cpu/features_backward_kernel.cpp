@@ -32,9 +32,11 @@ class QueryWorker {
     starts_.load(head, segment, sums_);
     sum_gradient_.clear();
     const HeadTokens<T> target = head_of<T>(backward_.grad_query, head / call_.H, head % call_.H);
+    chunk_.ahead.add(target.data, target.stride, call_.M);
     const Segment span = segment_of(call_, segment);
     for (int64_t t = span.begin; t < span.end; t += kFeatureChunk) {
       const int64_t token = head * call_.T + t;
+      chunk_.ahead.set(t + kFeatureChunk, smaller(t + 2 * kFeatureChunk, span.end));
       chunk_.load(t, smaller(kFeatureChunk, span.end - t));
       differentiate(scalars_.inverse + token, scalars_.count_gradient + token);
       store_tile<T>(result_, chunk_.rows, call_.M, target.at(t), target.stride);
@@ -55,7 +57,7 @@ class QueryWorker {
     for (int64_t i = 0; i < c.rows; ++i) inverse[i] = inverse_normaliser(i, passes[i]);
     chunk_.take_products(inverse);
     multiply<false>(Matrix<T>{c.gradient, padded(call_.E)}, sums_.data(), M_, result_, M_, c.rows,
-                    M_, call_.E);
+                    M_, call_.E, &chunk_.ahead);
     for (int64_t i = 0; i < c.rows; ++i) {
       // g_t . s_t, first through the sums, then token by token.
       const T from_sums = c.levels.from_before()[i] * dot(c.query + i * M_, result_ + i * M_, M_);
@@ -140,9 +142,12 @@ class KeyWorker {
     load_behind(head, segment);
     const HeadTokens<T> key = head_of<T>(backward_.grad_key, head / call_.H, head % call_.H);
     const HeadTokens<S> value = head_of<S>(backward_.grad_value, head / call_.H, head % call_.H);
+    chunk_.ahead.add(key.data, key.stride, call_.M);
+    chunk_.ahead.add(value.data, value.stride, call_.E);
     const Segment span = segment_of(call_, segment);
     for (int64_t i = pieces(span.end - span.begin, kFeatureChunk) - 1; i >= 0; --i) {
       const int64_t t = span.begin + i * kFeatureChunk, token = head * call_.T + t;
+      chunk_.ahead.set(larger(t - kFeatureChunk, span.begin), t);
       chunk_.load(t, smaller(kFeatureChunk, span.end - t));
       chunk_.take_products(scalars_.inverse + token);
       chunk_.finish_score_gradients(scalars_.count_gradient + token);
@@ -173,7 +178,7 @@ class KeyWorker {
   void differentiate_values() {
     const GradientChunk<S>& c = chunk_;
     multiply<false>(Matrix<T>{sum_gradient_.data(), M_}, c.key_columns, kFeatureChunk, of_values_,
-                    kFeatureChunk, call_.E, c.width, call_.M);
+                    kFeatureChunk, call_.E, c.width, call_.M, &chunk_.ahead);
     if (!c.levels.flat()) {
       for (int64_t e = 0; e < call_.E; ++e) {
         scale_numbers(of_values_ + e * kFeatureChunk, c.width, c.levels.to_end());

@@ -39,8 +39,10 @@ class Worker {
     levels_.set_head(head);
     keys_.set_head(b, h);
     starts_.load(head, segment, sums_);
+    look_ahead();
     const Segment span = segment_of(call_, segment);
     for (int64_t t = span.begin; t < span.end; t += kFeatureChunk) {
+      ahead_.set(t + kFeatureChunk, smaller(t + 2 * kFeatureChunk, span.end));
       advance(t, smaller(kFeatureChunk, span.end - t));
     }
     if (span.end == call_.T) {
@@ -49,6 +51,13 @@ class Worker {
   }
 
  private:
+  void look_ahead() {
+    ahead_.clear();
+    ahead_.add(query_tokens_.data, query_tokens_.stride, call_.M);
+    ahead_.add(output_tokens_.data, output_tokens_.stride, call_.E);
+    keys_.add_to(ahead_);
+  }
+
   void advance(int64_t t, int64_t rows) {
     const int64_t width = padded(rows);
     levels_.set(t, rows);
@@ -66,17 +75,17 @@ class Worker {
   /// output_ = weighted sums of [v, 1], (E + 1, width).
   void add_up(int64_t rows, int64_t width) {
     multiply<false>(Matrix<T>{sums_.data(), M_}, columns_, kFeatureChunk, output_, kFeatureChunk,
-                    call_.E + 1, width, call_.M);
+                    call_.E + 1, width, call_.M, &ahead_);
     if (!levels_.flat()) {
       for (int64_t e = 0; e <= call_.E; ++e) {
         scale_numbers(output_ + e * kFeatureChunk, width, levels_.from_before());
       }
     }
     multiply<false>(Matrix<T>{keys_.features(), M_}, columns_, kFeatureChunk, scores_,
-                    kFeatureChunk, rows, width, call_.M);
+                    kFeatureChunk, rows, width, call_.M, &ahead_);
     levels_.weigh(scores_, rows, width);
     multiply<true>(Matrix<T>{keys_.values(), E_}.transposed(), scores_, kFeatureChunk, output_,
-                   kFeatureChunk, call_.E, width, rows);
+                   kFeatureChunk, call_.E, width, rows, &ahead_);
     multiply<true>(Matrix<T>{keys_.ones(), 0}, scores_, kFeatureChunk,
                    output_ + call_.E * kFeatureChunk, kFeatureChunk, 1, width, rows);
   }
@@ -108,6 +117,7 @@ class Worker {
   FeatureLevels<T> levels_;
   FeatureSums<T> sums_;
   KeyChunk<S> keys_;
+  Ahead ahead_;
   HeadTokens<T> query_tokens_{};
   HeadTokens<S> output_tokens_{};
   T *query_, *columns_, *scores_, *output_, *rows_;

@@ -38,6 +38,7 @@ class GradientChunk {
 
   FeatureLevels<T> levels;
   KeyChunk<S> keys;
+  Ahead ahead;                  ///< of the next chunk: what `load` reads, and what a worker adds
   int64_t rows = 0, width = 0;  ///< tokens; the same padded
   T* query;                     ///< (rows, padded M)
   T* key_columns;               ///< (padded M, width)
@@ -71,6 +72,10 @@ class GradientChunk {
     gradient_tokens_ = head_of<S>(backward_.grad_output, b, h);
     levels.set_head(head);
     keys.set_head(b, h);
+    ahead.clear();
+    ahead.add(query_tokens_.data, query_tokens_.stride, call_.M);
+    ahead.add(gradient_tokens_.data, gradient_tokens_.stride, call_.E);
+    keys.add_to(ahead);
   }
 
   /// Everything but the score gradients; `gradient` is that of the outputs.
@@ -84,7 +89,7 @@ class GradientChunk {
     transpose_tile(keys.features(), M_, width, M_, key_columns, kFeatureChunk);
     transpose_tile(keys.values(), E_, width, E_, value_columns_, kFeatureChunk);
     multiply<false>(Matrix<T>{query, M_}, key_columns, kFeatureChunk, scores, kFeatureChunk, rows,
-                    width, call_.M);
+                    width, call_.M, &ahead);
     levels.weigh(scores, rows, width);
   }
 
@@ -92,7 +97,7 @@ class GradientChunk {
   void take_products(const T* inverse) {
     scale_rows(gradient, rows, E_, inverse);
     multiply<false>(Matrix<T>{gradient, E_}, value_columns_, kFeatureChunk, score_gradients,
-                    kFeatureChunk, rows, width, call_.E);
+                    kFeatureChunk, rows, width, call_.E, &ahead);
   }
   /// The rest of them.
   void finish_score_gradients(const T* count_gradient) {

@@ -170,6 +170,11 @@ class KeyChunk {
     value_ = head_of<S>(call_.value, b, h);
     visible_ = call_.visible ? call_.visible + b * call_.T : nullptr;
   }
+  /// What `load` reads of the head.
+  void add_to(Ahead& ahead) const {
+    ahead.add(key_.data, key_.stride, call_.M);
+    ahead.add(value_.data, value_.stride, call_.E);
+  }
   void load(int64_t t, int64_t rows) {
     const bool* visible = visible_ ? visible_ + t : nullptr;
     load_chunk<T>(key_, t, rows, call_.M, visible, features_);

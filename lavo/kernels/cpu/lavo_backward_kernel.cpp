@@ -55,7 +55,9 @@ class Worker {
                 has_keys ? smaller(padded(seeing.end) + to_the_right, call_.S) : 0);
     for (int64_t c = 0; c < bases_size(); ++c) of_key_bases_[c] = of_value_bases_[c] = 0;
     of_memory_weight_ = 0;
+    look_ahead();
     for (int64_t t = (seeing.end - 1) / kTile * kTile; t >= seeing.begin; t -= kTile) {
+      ahead_.set(larger(t - kTile, seeing.begin), t);
       run_tile(t, smaller(kTile, call_.T - t), t >= span.begin && t < span.end);
       if (has_keys) keys_.done_from(t);
     }
@@ -66,8 +68,10 @@ class Worker {
   /// Only what earlier chunks need of this one.
   void sum_up(int64_t b, int64_t h, int64_t chunk) {
     const Span span = enter(b, h, chunk);
+    look_ahead();
     for (int64_t tile = pieces(span.size(), kTile) - 1; tile >= 0; --tile) {
       const int64_t t = span.begin + tile * kTile, rows = smaller(kTile, span.end - t);
+      ahead_.set(larger(t - kTile, span.begin), t);
       load_queries(t, rows);
       of_means(t, rows);
     }
@@ -122,6 +126,23 @@ class Worker {
     }
   }
 
+  /// What the tiles of a head touch; keys and values where they are those of the queries' tokens.
+  void look_ahead() {
+    const auto add = [&](const Tokens& tokens, int64_t width) {
+      const HeadTokens<S> head = head_of<S>(tokens, b_, h_);
+      ahead_.add(head.data, head.stride, width);
+    };
+    ahead_.clear();
+    add(call_.query, call_.D);
+    add(backward_.grad_output, call_.E);
+    add(backward_.grad_query, call_.D);
+    if (call_.S != call_.T) return;
+    add(call_.key, call_.D);
+    add(call_.value, call_.E);
+    add(backward_.grad_key, call_.D);
+    add(backward_.grad_value, call_.E);
+  }
+
   void load_queries(int64_t t, int64_t rows) {
     load_tile<S>(query_from_.at(t), query_from_.stride, rows, call_.D, nullptr, query_);
     load_tile<S>(of_output_from_.at(t), of_output_from_.stride, rows, call_.E, nullptr, of_output_);
@@ -135,7 +156,7 @@ class Worker {
       for (int64_t c = 0; c < rows * D_; ++c) of_query_[c] = 0;
     }
     if (call_.window > 0) {
-      window_.add(query_, of_output_, t, rows, own ? of_query_ : nullptr, keys_);
+      window_.add(query_, of_output_, t, rows, own ? of_query_ : nullptr, keys_, &ahead_);
     }
     if (!own) return;
     const HeadTokens<S> to = head_of<S>(backward_.grad_query, b_, h_);
@@ -144,10 +165,11 @@ class Worker {
 
   /// Gradients of the tile's means, then of what is averaged.
   void of_means(int64_t t, int64_t rows) {
-    means_.tile(t, rows);
-    multiply<false>(Matrix<T>{query_, D_}, rows_.project, R_, of_rows_, R_, rows, R_, call_.D);
+    means_.tile(t, rows, &ahead_);
+    multiply<false>(Matrix<T>{query_, D_}, rows_.project, R_, of_rows_, R_, rows, R_, call_.D,
+                    &ahead_);
     multiply<false>(Matrix<T>{of_output_, E_}, rows_.value_project, R_, of_value_mean_, R_, rows,
-                    R_, call_.D);
+                    R_, call_.D, &ahead_);
     const bool two = mean_sources(call_) == 2;
     of_memory_weight_ += memory_gradients<T>(of_rows_, of_value_mean_, two ? of_key_mean_ : nullptr,
                                              wants_bases() ? weights_ : nullptr, softmax_, rows, R_,
@@ -160,7 +182,8 @@ class Worker {
 
   void memory_tile(int64_t t, int64_t rows) {
     of_means(t, rows);
-    multiply<false>(Matrix<T>{of_rows_, R_}, rows_.key, D_, of_query_, D_, rows, D_, call_.R);
+    multiply<false>(Matrix<T>{of_rows_, R_}, rows_.key, D_, of_query_, D_, rows, D_, call_.R,
+                    &ahead_);
     if (wants_bases()) {
       add_outer(weights_, of_output_, rows, of_value_bases_);
       add_outer(of_rows_, query_, rows, of_key_bases_);
@@ -260,6 +283,7 @@ class Worker {
   MeansAgain<S> means_;
   WindowGradients<S> window_;
   KeyGradients<S> keys_;
+  Ahead ahead_;
   HeadBases<T> rows_{};
   HeadTokens<S> query_from_{}, of_output_from_{};
   T of_memory_weight_ = 0;

@@ -42,8 +42,10 @@ class Worker {
     }
     if (local) window_.set_head(b, h);
     const Span span = query_span(call_, chunk);
+    look_ahead(query, output, b, h);
     for (int64_t t = span.begin; t < span.end; t += kTile) {
       const int64_t rows = smaller(kTile, span.end - t);
+      ahead_.set(t + kTile, smaller(t + 2 * kTile, span.end));
       load_tile<S>(query.at(t), query.stride, rows, call_.D, nullptr, query_);
       if (global) add_memory(t, rows, h, bases);
       if (local) add_window(b, h, t, rows, global);
@@ -53,18 +55,30 @@ class Worker {
   }
 
  private:
+  /// What the tiles of a head touch; keys and values where they are those of the queries' tokens.
+  void look_ahead(const HeadTokens<S>& query, const HeadTokens<S>& output, int64_t b, int64_t h) {
+    ahead_.clear();
+    ahead_.add(query.data, query.stride, call_.D);
+    ahead_.add(output.data, output.stride, call_.E);
+    if (call_.S != call_.past + call_.T) return;
+    const HeadTokens<S> key = head_of<S>(call_.key, b, h), value = head_of<S>(call_.value, b, h);
+    ahead_.add(key.at(call_.past), key.stride, call_.D);
+    ahead_.add(value.at(call_.past), value.stride, call_.E);
+  }
+
   void add_memory(int64_t t, int64_t rows, int64_t h, const HeadBases<T>& bases) {
-    means_.advance(t, rows);
-    multiply<false>(Matrix<T>{query_, D_}, bases.project, R_, rows_, R_, rows, R_, call_.D);
+    means_.advance(t, rows, &ahead_);
+    multiply<false>(Matrix<T>{query_, D_}, bases.project, R_, rows_, R_, rows, R_, call_.D,
+                    &ahead_);
     const T scale = T(1 / __builtin_sqrt(static_cast<double>(call_.D)));
     const T factor = static_cast<const T*>(call_.weights)[h];
     memory_weights(rows_, rows, R_, means_.keys(), means_.values(), means_.row(), padding_, scale,
                    factor);
-    multiply<false>(Matrix<T>{rows_, R_}, bases.value, D_, output_, E_, rows, E_, call_.R);
+    multiply<false>(Matrix<T>{rows_, R_}, bases.value, D_, output_, E_, rows, E_, call_.R, &ahead_);
   }
 
   void add_window(int64_t b, int64_t h, int64_t t, int64_t rows, bool add) {
-    window_.attend(query_, call_.first + t, rows, window_.factor());
+    window_.attend(query_, call_.first + t, rows, window_.factor(), &ahead_);
     const HeadTokens<S> value = head_of<S>(call_.value, b, h);
     const KeyRange keys = window_.keys();
     for (int64_t j = 0; j < keys.size(); j += kTile) {
@@ -73,7 +87,7 @@ class Worker {
                    value_);
       const Matrix<T> weights{window_.weights() + j, window_.width()};
       const auto product = add || j > 0 ? multiply<true, T> : multiply<false, T>;
-      product(weights, value_, E_, output_, E_, rows, E_, count);
+      product(weights, value_, E_, output_, E_, rows, E_, count, &ahead_);
     }
   }
 
@@ -84,6 +98,7 @@ class Worker {
   Scratch scratch_;
   MeanTiles<S> means_;
   WindowTile<S> window_;
+  Ahead ahead_;
   T *query_, *value_, *output_, *rows_, *padding_;
 };
 

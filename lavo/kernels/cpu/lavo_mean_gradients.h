@@ -88,7 +88,7 @@ class MeansAgain {
   }
 
   /// Means of the tokens [t, t + rows) of the chunk.
-  void tile(int64_t t, int64_t rows) {
+  void tile(int64_t t, int64_t rows, Ahead* ahead) {
     if (call_.mean == MeanKind::kWhole) return;
     const int64_t tile = (t - span_.begin) / kTile;
     const bool* visible = visible_ ? visible_ + t : nullptr;
@@ -101,7 +101,7 @@ class MeansAgain {
     }
     for (int64_t s = 0; s < mean_sources(call_); ++s) {
       Track& track = tracks_[s];
-      project(track, s, t, rows);
+      project(track, s, t, rows, ahead);
       const T* start = track.tile_starts + tile * R_;
       if (call_.mean == MeanKind::kRunning) {
         for (int64_t r = 0; r < R_; ++r) track.since[r] = 0;
@@ -166,12 +166,13 @@ class MeansAgain {
     return call_.mean == MeanKind::kWhole ? starts_.of(b_, h_, s, 0) : tracks_[s].means;
   }
   /// Tokens and what is averaged of them.
-  void project(Track& track, int64_t s, int64_t t, int64_t rows) {
+  void project(Track& track, int64_t s, int64_t t, int64_t rows, Ahead* ahead) {
     SourceTokens<S>(call_, b_, h_).load(s, t, rows, track.input);
     if (call_.source == MemorySource::kProjected) {
       copy(track.input, track.means, rows * R_);
     } else {
-      multiply<false>(Matrix<T>{track.input, X_}, project_, R_, track.means, R_, rows, R_, call_.D);
+      multiply<false>(Matrix<T>{track.input, X_}, project_, R_, track.means, R_, rows, R_, call_.D,
+                      ahead);
     }
   }
 
@@ -219,7 +220,7 @@ class MeansAgain {
         const int64_t tile = (t - span_.begin) / kTile, rows = smaller(kTile, span_.end - t);
         copy(mean, track.tile_starts + tile * R_, R_);
         copy(weight, tile_weights_ + tile * R_, R_);
-        project(track, s, t, rows);
+        project(track, s, t, rows, nullptr);
         decaying_means<T>(track.means, rows, R_, visible_ ? visible_ + t : nullptr, decay_, mean,
                           weight, nullptr);
       }

@@ -47,7 +47,7 @@ class MeanTiles {
   }
 
   /// Advances by the tokens [t, t + rows), counted from the first query.
-  void advance(int64_t t, int64_t rows) {
+  void advance(int64_t t, int64_t rows, Ahead* ahead) {
     if (call_.mean == MeanKind::kWhole) return;
     const SourceTokens<S> tokens(call_, b_, h_);
     const bool* visible = visible_ ? visible_ + t : nullptr;
@@ -65,7 +65,7 @@ class MeanTiles {
       } else {
         tokens.load(s, key, rows, input_);
         multiply<false>(Matrix<T>{input_, input_width(call_)}, project_, R_, track.tile, R_, rows,
-                        R_, call_.D);
+                        R_, call_.D, ahead);
       }
       if (call_.mean == MeanKind::kDecaying) {
         decaying_means<T>(track.tile, rows, R_, visible, decay_, track.mean, track.since, nullptr);

@@ -91,7 +91,8 @@ class WindowTile {
   }
 
   /// Weights of queries q (rows, padded D), the first of which is at `position`, times `factor`.
-  void attend(const T* q, int64_t position, int64_t rows, T factor) {
+  /// Meanwhile fetches rows of `ahead`.
+  void attend(const T* q, int64_t position, int64_t rows, T factor, Ahead* ahead) {
     const KeyRange first = window_of(call_, position), last = window_of(call_, position + rows - 1);
     const int64_t begin = index(first.begin);
     keys_ = {first.begin - begin % kTile, last.end};  // whole tiles of keys, whatever the window
@@ -102,11 +103,12 @@ class WindowTile {
       hide_keys(j);
       transpose_tile(tile_, D, kTile, D, transposed_, kTile);
       multiply<false>(Matrix<T>{q, D}, transposed_, kTile, weights_ + j, width_, rows, kTile,
-                      call_.D);
+                      call_.D, ahead);
     }
     const T scale = T(1 / __builtin_sqrt(static_cast<double>(call_.D)));
     for (int64_t i = 0; i < rows; ++i) {
       T* row = weights_ + i * width_;
+      ahead->fetch_row();
       mask_row(row, position + i, scale);
       softmax_row(row, used_, factor);
     }

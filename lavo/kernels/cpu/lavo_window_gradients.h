@@ -106,14 +106,14 @@ class WindowGradients {
   /// query (rows, padded D) from position t on, of_output (rows, padded E). `of_query` is added to;
   /// null: only the keys gain, for these queries are of another chunk.
   void add(const T* query, const T* of_output, int64_t t, int64_t rows, T* of_query,
-           KeyGradients<S>& keys) {
-    window_.attend(query, t, rows, T(1));
+           KeyGradients<S>& keys, Ahead* ahead) {
+    window_.attend(query, t, rows, T(1), ahead);
     const int64_t D = padded(call_.D), E = padded(call_.E), width = window_.width();
     for (int64_t j = 0; j < window_.used(); j += kTile) {
       load_whole_tile<S>(value_, first_key() + j, window_.key_count(j), call_.E, visible_, tile_);
       transpose_tile(tile_, E, kTile, E, transposed_, kTile);
       multiply<false>(Matrix<T>{of_output, E}, transposed_, kTile, logits_ + j, width, rows, kTile,
-                      call_.E);
+                      call_.E, ahead);
     }
     for (int64_t i = 0; i < rows; ++i) row_gradients(t + i, i * width, of_query != nullptr);
     for (int64_t j = 0; j < window_.used(); j += kTile) {

@@ -3,6 +3,7 @@
 // padded with zeros to a multiple of kTile numbers, so that no loop over a row has a rest.
 #pragma once
 
+#include "lavo/kernels/cpu/ahead.h"
 #include "lavo/kernels/cpu/vector.h"
 
 namespace lavo::cpu::LAVO_ISA {
@@ -61,9 +62,9 @@ struct Matrix {
 // ---- products ----
 
 #if defined(__AVX512F__)
-inline constexpr int kBlockVectors = 4;  // of 32 registers: 16 hold sums, 4 a row of b
+inline constexpr int kBlockRows = 4, kBlockVectors = 4;  // of 32 registers: 16 sums, 4 of b
 #else
-inline constexpr int kBlockVectors = 2;  // of 16: 8 and 2
+inline constexpr int kBlockRows = 6, kBlockVectors = 2;  // of 16: 12 and 2
 #endif
 
 template <int kRows, int kVectors, bool kAdd, class T>
@@ -97,35 +98,39 @@ LAVO_INLINE void multiply_block(Matrix<T> a, const T* b, int64_t b_row, T* c, in
 
 template <int kRows, int kVectors, bool kAdd, class T>
 LAVO_INLINE void multiply_rows(Matrix<T> a, const T* b, int64_t b_row, T* c, int64_t c_row,
-                               int64_t rows, int64_t depth) {
-  const int64_t whole = rows / kRows * kRows;
-  for (int64_t m = 0; m < whole; m += kRows) {
+                               int64_t rows, int64_t depth, Ahead* ahead) {
+  int64_t m = 0;
+  for (; m + kRows <= rows; m += kRows) {
+    if (ahead) ahead->fetch_row();
     multiply_block<kRows, kVectors, kAdd>({a.data + m * a.row, a.row, a.column}, b, b_row,
                                           c + m * c_row, c_row, depth);
   }
-  for (int64_t m = whole; m < rows; ++m) {
-    multiply_block<1, kVectors, kAdd>({a.data + m * a.row, a.row, a.column}, b, b_row,
-                                      c + m * c_row, c_row, depth);
+  if constexpr (kRows > 1) {
+    constexpr int kRest = kRows > 4 ? 4 : 1;
+    multiply_rows<kRest, kVectors, kAdd>({a.data + m * a.row, a.row, a.column}, b, b_row,
+                                         c + m * c_row, c_row, rows - m, depth, ahead);
   }
 }
 
 /// c (rows, width) = a (rows, depth) b (depth, width), or += with kAdd; width a multiple of kTile.
+/// Meanwhile fetches a row of `ahead`, if not null, for every block.
 template <bool kAdd, class T>
 inline void multiply(Matrix<T> a, const T* b, int64_t b_row, T* c, int64_t c_row, int64_t rows,
-                     int64_t width, int64_t depth) {
+                     int64_t width, int64_t depth, Ahead* ahead = nullptr) {
   constexpr int64_t kBlock = kBlockVectors * kLanes<T>;
   const int64_t whole = width / kBlock * kBlock;
   for (int64_t n = 0; n < whole; n += kBlock) {
-    multiply_rows<4, kBlockVectors, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth);
+    multiply_rows<kBlockRows, kBlockVectors, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth,
+                                                   ahead);
   }
   int64_t n = whole;
   if constexpr (kBlockVectors == 4) {
     for (; n + 2 * kLanes<T> <= width; n += 2 * kLanes<T>) {
-      multiply_rows<8, 2, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth);
+      multiply_rows<8, 2, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth, ahead);
     }
   }
   for (; n < width; n += kLanes<T>) {
-    multiply_rows<8, 1, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth);
+    multiply_rows<8, 1, kAdd>(a, b + n, b_row, c + n, c_row, rows, depth, ahead);
   }
 }
 
@@ -142,10 +147,7 @@ inline void load_tile(const S* from, int64_t stride, int64_t rows, int64_t width
     const bool hidden = visible && !visible[i];
     int64_t c = 0;
     if (!hidden) {
-      for (; c < whole; c += kLanes<T>) {
-        __builtin_prefetch(from + kTile * stride + c);  // most often the next tile
-        store(to + c, load(from + c));
-      }
+      for (; c < whole; c += kLanes<T>) store(to + c, load(from + c));
       if (c < width) {
         S rest[kLanes<T>] = {};
         __builtin_memcpy(rest, from + c, static_cast<unsigned long>(width - c) * sizeof(S));

@@ -48,7 +48,7 @@ void run(const TileProbe& p) {
       result = converted<T>(scratch, p.result, c_count);
       const Matrix<T> left{a, p.a_row, p.a_column};
       const auto product = p.add ? multiply<true, T> : multiply<false, T>;
-      product(left, b, p.width, result, p.width, p.rows, p.width, p.depth);
+      product(left, b, p.width, result, p.width, p.rows, p.width, p.depth, nullptr);
       break;
     }
     case TileProbe::Block::kTranspose:
