@@ -138,7 +138,7 @@ named_libtorch() { # whether one of the folders of CMAKE_PREFIX_PATH is a LibTor
 make_environment() {
   local groups=pictures pins key part
   if ! named_libtorch; then groups+='|libtorch'; fi
-  if [[ $preset == cuda ]] && ! named_libtorch; then groups+='|cuda'; fi
+  if [[ $preset == cuda ]] && ! named_libtorch; then groups+='|cuda|python'; fi
   pins=$(sed -nE "s/ *# ($groups)\b.*//p" requirements.txt)
   key=$(python3 -c 'import hashlib, platform, sys
 key = sys.argv[1], platform.machine(), sys.version_info[:2]
