@@ -56,6 +56,24 @@ std::string machine_difference(const json& a, const json& b) {
   return "";
 }
 
+/// What differs of the circumstances that change how fast a machine is: "governor: 'A', then 'B'".
+std::vector<std::string> circumstance_differences(const json& a, const json& b) {
+  std::vector<std::string> differences;
+  const auto compare = [&](const std::string& name, const json& x, const json& y) {
+    if (x != y) differences.push_back(fmt::format("{}: {}, then {}", name, x.dump(), y.dump()));
+  };
+  for (const char* field : {"governor", "turbo", "huge_pages", "cpu_quota", "instructions"}) {
+    compare(field, a.value(field, json()), b.value(field, json()));
+  }
+  json x = a.value("variables", json::object()), y = b.value("variables", json::object());
+  json names = x;
+  names.update(y);
+  for (const auto& [name, value] : names.items()) {
+    compare(name, x.value(name, json()), y.value(name, json()));
+  }
+  return differences;
+}
+
 json builds_of(const Input& input) {
   json builds = json::array();
   for (const auto& [id, environment] : input.environments.items()) {
@@ -121,6 +139,7 @@ class Comparer {
       return;
     }
     if (base.ok() && next.ok()) {
+      note_circumstances(base, next);
       rows_.add_metrics(base, next);
       return;
     }
@@ -154,6 +173,18 @@ class Comparer {
     }
     if (base.id != next.id) return "same axes, other id: it ran on other data";
     return "";
+  }
+
+  /// They are no other machine, but may be why times moved.
+  void note_circumstances(const Cell& base, const Cell& next) {
+    for (const std::string& difference :
+         circumstance_differences(base_.environment(base).value("circumstance", json::object()),
+                                  next_.environment(next).value("circumstance", json::object()))) {
+      const std::string note = "other circumstances: " + difference;
+      if (std::ranges::find(result_.notes, note) == result_.notes.end()) {
+        result_.notes.push_back(note);
+      }
+    }
   }
 
   void note_calibration() {

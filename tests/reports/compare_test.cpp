@@ -253,6 +253,29 @@ TEST_CASE("other machines are incomparable, by the fields and not by the id") {
   CHECK(exit_code(compare_documents(base, renamed)) == 0);
 }
 
+TEST_CASE("other circumstances are compared, and it is said once what differs") {
+  json one = cell_record("lavo", 512), two = cell_record("lavo", 1024);
+  one["metrics"]["time"] = two["metrics"]["time"] = times(1);
+  json base = results_document({one, two});
+  json& now = base["environments"]["e"]["circumstance"];
+  now["governor"] = "performance";
+  now["variables"] = {{"OMP_NUM_THREADS", "2"}};
+  CHECK(compare_documents(base, base).notes.empty());
+  json next = base;
+  json& then = next["environments"]["e"]["circumstance"];
+  then["load"] = 1.5;  // differs in any two runs
+  CHECK(compare_documents(base, next).notes.empty());
+  then["governor"] = "powersave";
+  then["variables"] = {{"THP_MEM_ALLOC_ENABLE", "0"}};
+  const Comparison comparison = compare_documents(base, next);
+  CHECK(exit_code(comparison) == 0);
+  REQUIRE(comparison.notes.size() == 3);
+  CHECK_THAT(comparison.notes[0],
+             ContainsSubstring(R"(governor: "performance", then "powersave")"));
+  CHECK_THAT(comparison.notes[1], ContainsSubstring(R"(OMP_NUM_THREADS: "2", then null)"));
+  CHECK_THAT(comparison.notes[2], ContainsSubstring(R"(THP_MEM_ALLOC_ENABLE: null, then "0")"));
+}
+
 TEST_CASE("what is measured differently is incomparable") {
   json a = cell_record("lavo", 512), b = a;
   a["metrics"]["time"] = times(1);
