@@ -4,7 +4,8 @@
 #   tests/stress/bad_inputs.sh build/release/bin/lavo-bench [-v]
 # -v prints every line. Exits with 1 when one fails. Takes about two minutes.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-binary=$(readlink -f "${1:?usage: bad_inputs.sh BINARY [-v]}"); verbose=$2
+: "${1:?usage: bad_inputs.sh BINARY [-v]}"
+binary=$(readlink -f "$1") verbose=${2:-}
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2034  # the cases use them
 T=$work/t O=$work/out.safetensors GOODDIR=$work/good GOOD=$work/good/results.json
