@@ -39,12 +39,21 @@ std::vector<double> differences(const std::vector<double>& a, const std::vector<
   return result;
 }
 
+/// Of trimmed differences (Yuen 1974): one pair during which the machine changed its clock says
+/// nothing of the others. The sixth that is left out at each end counts as the next one inside.
+Moments paired_moments(std::vector<double> d) {
+  const size_t trimmed = d.size() / 6;
+  const auto n = static_cast<double>(d.size()), kept = n - 2 * static_cast<double>(trimmed);
+  std::ranges::sort(d);
+  const std::vector<double> inner(d.begin() + static_cast<std::ptrdiff_t>(trimmed),
+                                  d.end() - static_cast<std::ptrdiff_t>(trimmed));
+  for (double& x : d) x = std::clamp(x, inner.front(), inner.back());
+  return {mean(inner), squared_deviations(d) / (kept - 1), kept - 1, 1 / kept};
+}
+
 Moments moments(const std::vector<double>& base, const std::vector<double>& next, bool paired) {
+  if (paired) return paired_moments(differences(base, next));
   const auto n = static_cast<double>(base.size()), m = static_cast<double>(next.size());
-  if (paired) {
-    const auto d = differences(base, next);
-    return {mean(d), squared_deviations(d) / (n - 1), n - 1, 1 / n};
-  }
   return {mean(next) - mean(base),
           (squared_deviations(base) + squared_deviations(next)) / (n + m - 2), n + m - 2,
           1 / n + 1 / m};
@@ -81,9 +90,19 @@ const std::vector<std::vector<size_t>>& draws_of(size_t blocks, uint64_t seed) {
   return draws;
 }
 
+std::vector<double> bootstrap_of_pairs(const std::vector<double>& d) {
+  std::vector<double> result, drawn(d.size());
+  for (const auto& draw : draws_of(d.size(), 1)) {
+    std::ranges::transform(draw, drawn.begin(), [&](size_t i) { return d[i]; });
+    result.push_back(median(drawn));
+  }
+  return result;
+}
+
 std::vector<double> bootstrap(const TimedPair& pair, bool paired) {
+  if (paired) return bootstrap_of_pairs(differences(medians(pair.base), medians(pair.next)));
   const auto& base = draws_of(pair.base.size(), 1);
-  const auto& next = draws_of(pair.next.size(), paired ? 1 : 2);
+  const auto& next = draws_of(pair.next.size(), 2);
   std::vector<double> result, pool;
   for (size_t i = 0; i < kDraws; ++i) {
     result.push_back(pooled_median(pair.next, next[i], pool) -
@@ -92,7 +111,8 @@ std::vector<double> bootstrap(const TimedPair& pair, bool paired) {
   return result;
 }
 
-double log_ratio(const TimedPair& pair) {
+double log_ratio(const TimedPair& pair, bool paired) {
+  if (paired) return median(differences(medians(pair.base), medians(pair.next)));
   const auto all = [](const Blocks& blocks) {
     std::vector<double> flat;
     for (const auto& block : blocks) flat.insert(flat.end(), block.begin(), block.end());
@@ -101,9 +121,9 @@ double log_ratio(const TimedPair& pair) {
   return all(pair.next) - all(pair.base);
 }
 
-void judge(const TimedPair& pair, std::vector<double> draws, TimedChange& change) {
+void judge(const TimedPair& pair, bool paired, std::vector<double> draws, TimedChange& change) {
   std::ranges::sort(draws);
-  change.judged = log_ratio(pair);
+  change.judged = log_ratio(pair, paired);
   change.low = draws[static_cast<size_t>(0.025 * (kDraws - 1))];
   change.high = draws[static_cast<size_t>(std::ceil(0.975 * (kDraws - 1)))];
 }
@@ -160,7 +180,8 @@ SharedShift take_off_shift(Group& group, const std::string& sweep) {
   for (size_t i = 0; shift.taken_off && i < group.pairs.size(); ++i) {
     subtract(group.pairs[i]->base, base_drift, 0);
     subtract(group.pairs[i]->next, next_drift, shift.log_ratio);
-    judge(*group.pairs[i], bootstrap(*group.pairs[i], group.paired), *group.changes[i]);
+    judge(*group.pairs[i], group.paired, bootstrap(*group.pairs[i], group.paired),
+          *group.changes[i]);
   }
   return shift;
 }
@@ -204,12 +225,12 @@ TimedChanges timed_changes(std::vector<TimedPair> pairs, bool side_by_side) {
       split_into_samples(pair.next);
     }
     if (pair.base.empty() || pair.next.empty()) continue;
-    change.log_ratio = change.judged = log_ratio(pair);
+    const bool paired = side_by_side && !change.by_samples && pair.base.size() == pair.next.size();
+    change.log_ratio = change.judged = log_ratio(pair, paired);
     change.testable = std::min(pair.base.size(), pair.next.size()) >= 2;
     if (!change.testable) continue;
-    const bool paired = side_by_side && !change.by_samples && pair.base.size() == pair.next.size();
     change.draws = bootstrap(pair, paired);
-    judge(pair, change.draws, change);
+    judge(pair, paired, change.draws, change);
     change.raw_low = change.low;
     change.raw_high = change.high;
     // Samples as blocks have no common clock: such a cell stands alone.
