@@ -64,6 +64,29 @@ TEST_CASE("times: beyond the margin slower or faster, within it the same") {
   CHECK(*only_row(compare_metrics(speed, less)).ratio == Approx(0.8).epsilon(1e-9));
 }
 
+TEST_CASE("side by side the ratios within the rounds count, whatever the machine's clock does") {
+  // A clock that drops by a third for some rounds, and once between the two of a round.
+  const std::vector<double> clock = {1, 1, 1.35, 1.35, 1, 1, 1.35, 1.35, 1.35};
+  const auto rounds = [&](double scale, size_t dropped) {
+    std::vector<std::vector<double>> all;
+    for (size_t b = 0; b < clock.size(); ++b) {
+      const double now =
+          scale * (b == dropped ? 1.35 : clock[b]) * (1 + 0.002 * static_cast<double>(b % 3));
+      all.push_back({now, now * 1.001, now * 1.002});
+    }
+    return timing_metric(all);
+  };
+  const auto verdict = [&](double scale, size_t dropped, bool side_by_side) {
+    return only_row(compare_metrics(rounds(1, 9), rounds(scale, dropped),
+                                    {.side_by_side = side_by_side}))
+        .verdict;
+  };
+  CHECK(verdict(1.1, 0, true) == Verdict::kSlower);
+  CHECK(verdict(0.9, 1, true) == Verdict::kFaster);
+  CHECK(verdict(1, 0, true) == Verdict::kSame);
+  CHECK(verdict(1.1, 0, false) == Verdict::kInconclusive);
+}
+
 TEST_CASE("the policy moves the margin, the absolute floor and what fails") {
   CHECK(only_row(compare_metrics(times(1), times(1.1), with_policy("[[rule]]\nmargin = 0.2")))
             .verdict == Verdict::kSame);
