@@ -52,9 +52,10 @@ std::vector<double> thin(const std::vector<double>& samples, int64_t most) {
 
 /// Works on all threads until each has a core of its own. Two that share one wait for each other by
 /// whole slices of the scheduler, as a process's first threads may for tens of milliseconds: calls
-/// of 0.05 ms took 7.7. About a millisecond; gives up after half a second, on a machine too busy.
+/// of 0.05 ms took 7.7. About a millisecond; gives up after a tenth of a second, on a machine too
+/// busy.
 void settle_threads() {
-  constexpr double kShared = 1e-3, kPatience = 0.5;  // seconds
+  constexpr double kShared = 1e-3, kPatience = 0.1;  // seconds
   constexpr int64_t kNumbers = 1 << 16;              // for each thread: two of LibTorch's grains
   constexpr int kTurns = 10;
   const int64_t threads = at::get_num_threads();
