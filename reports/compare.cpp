@@ -65,7 +65,7 @@ std::vector<std::string> circumstance_differences(const json& a, const json& b) 
   for (const char* field : {"governor", "turbo", "huge_pages", "cpu_quota", "instructions"}) {
     compare(field, a.value(field, json()), b.value(field, json()));
   }
-  json x = a.value("variables", json::object()), y = b.value("variables", json::object());
+  const json x = a.value("variables", json::object()), y = b.value("variables", json::object());
   json names = x;
   names.update(y);
   for (const auto& [name, value] : names.items()) {

@@ -8,8 +8,8 @@
 //               median of the log ratios within the pairs: a machine that changes its clock every
 //               few blocks (seen: by a third) moves both sides of most pairs alike
 //   interval    95 %, percentile bootstrap that draws whole blocks
-//   p           Student's t on the blocks' medians, of pairs on trimmed differences. Three blocks
-//   may agree by chance, so a variance
+//   p           Student's t on the blocks' medians; of pairs on their differences, trimmed by a
+//               sixth at each end (Yuen 1974). Three blocks may agree by chance, so a variance
 //               below the typical one of its sweep is drawn towards that (Smyth 2004 with a prior
 //               of four degrees of freedom)
 //   shift       blocks are interleaved over a sweep: what its cells have in common, block by block,

@@ -24,8 +24,9 @@ struct TimerOptions {
 
 /// Seconds of a call, sample by sample in the order of measurement; at least one. Google Benchmark
 /// raises the number of calls until they take long enough and only the last, longest run counts:
-/// the ones before it are the warm-up. On the CPU the threads are first made to work until each has
-/// a core. What the call throws is thrown.
+/// the ones before it are the warm-up, and so is a whole run of one or two calls of less than 20
+/// ms. On the CPU the threads are first made to work until each has a core. What the call throws is
+/// thrown.
 std::vector<double> time_calls(const std::string& name, const TimedCall& call,
                                const TimerOptions& options = {});
 
