@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <numbers>
 
-#include "baselines/feature_maps.h"
-#include "baselines/weight_rows.h"
 #include "lavo/core/check.h"
+#include "lavo/parts/feature_maps.h"
+#include "lavo/parts/weight_rows.h"
 
 namespace lavo {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "baselines/linear.h"
 
-#include "baselines/feature_maps.h"
-#include "baselines/weight_rows.h"
+#include "lavo/parts/feature_maps.h"
+#include "lavo/parts/weight_rows.h"
 
 namespace lavo {
 namespace {

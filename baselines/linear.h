@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "baselines/feature_attention.h"
+#include "lavo/parts/feature_attention.h"
 
 namespace lavo {
 

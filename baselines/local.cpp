@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "baselines/local.h"
 
-#include "lavo/fused_stream.h"
+#include "lavo/parts/fused_stream.h"
 
 namespace lavo {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lavo/local_window.h"
+#include "lavo/parts/local_window.h"
 
 namespace lavo {
 

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "baselines/causal_sum.h"
-#include "baselines/feature_maps.h"
 #include "baselines/performer_reference.h"
 #include "lavo/core/check.h"
+#include "lavo/parts/causal_sum.h"
+#include "lavo/parts/feature_maps.h"
 
 namespace lavo {
 namespace {

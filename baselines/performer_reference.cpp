@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "baselines/weight_rows.h"
+#include "lavo/parts/weight_rows.h"
 
 namespace lavo {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "lavo/core/key_value_cache.h"
+#include "lavo/parts/key_value_cache.h"
 
 namespace lavo {
 namespace {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/check.h"
 
 namespace lavo {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/catalogue.h"
 
+#include "baselines/table.h"
 #include "experiments/data/corpus.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "baselines/table.h"
 #include "experiments/experiment.h"
 #include "experiments/place.h"
-#include "experiments/registry.h"
 
 namespace lavo {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/check.h"
 
 namespace lavo {

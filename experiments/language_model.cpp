@@ -8,10 +8,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "baselines/table.h"
 #include "experiments/data/ngram.h"
 #include "experiments/models/scoring.h"
 #include "experiments/place.h"
-#include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 

@@ -2,8 +2,8 @@
 // What experiments on a bare mechanism share.
 #pragma once
 
+#include "baselines/table.h"
 #include "experiments/experiment.h"
-#include "experiments/registry.h"
 #include "lavo/core/mechanism.h"
 
 namespace lavo {

@@ -9,7 +9,7 @@
 #include "experiments/mechanism_axes.h"
 #include "lavo/core/check.h"
 #include "lavo/core/problem.h"
-#include "lavo/running_mean.h"
+#include "lavo/parts/running_mean.h"
 
 namespace lavo {
 namespace {

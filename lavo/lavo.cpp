@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "lavo/core/check.h"
-#include "lavo/core/in_place.h"
 #include "lavo/lavo_reference.h"
 #include "lavo/lavo_state.h"
+#include "lavo/parts/in_place.h"
 
 namespace lavo {
 namespace {

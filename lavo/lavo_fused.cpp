@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // LAVO by its fused operator.
-#include "lavo/fused_stream.h"
 #include "lavo/lavo.h"
 #include "lavo/lavo_state.h"
+#include "lavo/parts/fused_stream.h"
 
 namespace lavo {
 namespace {

@@ -2,7 +2,7 @@
 #include "lavo/lavo_options.h"
 
 #include "lavo/core/check.h"
-#include "lavo/running_mean.h"
+#include "lavo/parts/running_mean.h"
 
 namespace lavo {
 

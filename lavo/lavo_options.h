@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lavo/bases.h"
-#include "lavo/local_window.h"
+#include "lavo/parts/local_window.h"
 
 namespace lavo {
 

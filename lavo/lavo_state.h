@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lavo/core/key_value_cache.h"
-#include "lavo/running_mean.h"
+#include "lavo/parts/key_value_cache.h"
+#include "lavo/parts/running_mean.h"
 
 namespace lavo {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 
 namespace lavo::report {
 namespace {

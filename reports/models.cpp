@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "reports/seeds.h"
 
 namespace lavo::report {

@@ -8,6 +8,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "baselines/table.h"
 #include "experiments/harness/limits.h"
 #include "experiments/harness/resources.h"
 #include "experiments/registry.h"

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/check.h"
 
 namespace lavo {

@@ -2,7 +2,7 @@
 // Two options of one mechanism varied together: bases and window, mix and window.
 #include <algorithm>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "reports/crossing.h"
 #include "reports/sections.h"
 #include "reports/seeds.h"

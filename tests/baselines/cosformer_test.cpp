@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numbers>
 
-#include "baselines/feature_maps.h"
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/check.h"
 #include "lavo/core/problem.h"
+#include "lavo/parts/feature_maps.h"
 #include "tests/support/catch.h"
 
 using namespace lavo;

@@ -2,7 +2,7 @@
 #include <map>
 #include <set>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/check.h"
 #include "tests/support/catch.h"
 #include "tests/support/scratch.h"

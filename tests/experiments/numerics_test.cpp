@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/numerics.h"
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/check.h"
 #include "lavo/core/problem.h"
 #include "tests/support/catch.h"

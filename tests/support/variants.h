@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/mechanism.h"
 #include "lavo/core/problem.h"
 

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "tests/support/catch.h"
 
 using namespace lavo;

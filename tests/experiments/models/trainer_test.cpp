@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "experiments/registry.h"
+#include "baselines/table.h"
 #include "lavo/core/check.h"
 #include "tests/support/catch.h"
 #include "tests/support/scratch.h"

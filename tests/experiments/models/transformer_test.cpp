@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "baselines/table.h"
 #include "experiments/models/checkpoint.h"
-#include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "tests/support/catch.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lavo/running_mean.h"
+#include "lavo/parts/running_mean.h"
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lavo/core/key_value_cache.h"
+#include "lavo/parts/key_value_cache.h"
 
 #include <algorithm>
 

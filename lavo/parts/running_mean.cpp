@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "lavo/running_mean.h"
+#include "lavo/parts/running_mean.h"
 
 #include <ATen/ops/cummax.h>
 #include <ATen/ops/cumsum.h>
 
 #include <algorithm>
 
-#include "lavo/core/in_place.h"
+#include "lavo/parts/in_place.h"
 
 namespace lavo {
 namespace {

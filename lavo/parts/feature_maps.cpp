@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "baselines/feature_maps.h"
+#include "lavo/parts/feature_maps.h"
 
 #include <numbers>
 

@@ -2,8 +2,8 @@
 // What the mechanisms that stream through the fused operator share.
 #pragma once
 
-#include "lavo/core/key_value_cache.h"
 #include "lavo/operators/attend.h"
+#include "lavo/parts/key_value_cache.h"
 
 namespace lavo {
 

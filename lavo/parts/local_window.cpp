@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lavo/local_window.h"
+#include "lavo/parts/local_window.h"
 
 #include <ATen/ops/baddbmm.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "lavo/core/tile_scan.h"
+#include "lavo/parts/tile_scan.h"
 
 namespace lavo {
 namespace {

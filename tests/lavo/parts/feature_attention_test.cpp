@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Both forms of causal linear, performer and cosformer. The conformance tests take the fused one,
 // which is the default.
-#include "baselines/feature_attention.h"
+#include "lavo/parts/feature_attention.h"
 
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "lavo/core/key_value_cache.h"
 #include "lavo/core/mechanism.h"
+#include "lavo/parts/key_value_cache.h"
 
 namespace lavo {
 

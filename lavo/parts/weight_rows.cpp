@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "baselines/weight_rows.h"
+#include "lavo/parts/weight_rows.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "baselines/causal_sum.h"
+#include "lavo/parts/causal_sum.h"
 
 #include <ATen/ops/baddbmm.h>
 

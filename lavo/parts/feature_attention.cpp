@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "baselines/feature_attention.h"
+#include "lavo/parts/feature_attention.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "baselines/causal_sum.h"
-#include "lavo/core/tile_scan.h"
+#include "lavo/parts/causal_sum.h"
+#include "lavo/parts/tile_scan.h"
 
 namespace lavo {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "lavo/fused_stream.h"
+#include "lavo/parts/fused_stream.h"
 
-#include "lavo/local_window.h"
+#include "lavo/parts/local_window.h"
 
 namespace lavo {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lavo/core/tile_scan.h"
+#include "lavo/parts/tile_scan.h"
 
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
