@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # lavo_add_kernels(TARGET SOURCE...): adds each source to the target once for each instruction set, with
-# LAVO_ISA set to the namespace of that set (lavo/kernels/cpu/isa.h).
+# LAVO_ISA set to the namespace of that set (lavo/kernels/cpu/engine/isa.h).
 set(lavo_isas portable)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND lavo_isas avx2 avx512)

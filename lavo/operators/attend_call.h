@@ -2,7 +2,7 @@
 // From tensors to what kernels are called with.
 #pragma once
 
-#include "lavo/kernels/cpu/lavo_call.h"
+#include "lavo/kernels/cpu/lavo/call.h"
 #include "lavo/operators/attend.h"
 #include "lavo/operators/kernel_tensors.h"
 

@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "lavo/kernels/cpu/features_call.h"
+#include "lavo/kernels/cpu/features/call.h"
 
 namespace lavo {
 

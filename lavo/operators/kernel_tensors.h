@@ -4,8 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "lavo/kernels/cpu/parallel.h"
-#include "lavo/kernels/cpu/tokens.h"
+#include "lavo/kernels/cpu/engine/parallel.h"
+#include "lavo/kernels/cpu/engine/tokens.h"
 
 namespace lavo {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "lavo/kernels/cuda/causal_sum.h"
+#include "lavo/kernels/cuda/features/causal_sum.h"
 
 namespace lavo::cuda::test {
 

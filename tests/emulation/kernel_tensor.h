@@ -2,7 +2,7 @@
 // Tensors of an element type where kernels can read and write them.
 #pragma once
 
-#include "lavo/kernels/cuda/lavo.h"
+#include "lavo/kernels/cuda/engine/rows.h"
 #include "tests/emulation/device_memory.h"
 
 namespace lavo::cuda::test {

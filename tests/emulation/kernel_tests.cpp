@@ -7,7 +7,7 @@
 #ifdef LAVO_TEST_ON_GPU
 #include <cuda_runtime_api.h>
 #else
-#include "tests/emulation/emulation.h"
+#include "lavo/kernels/cuda/host/emulation.h"
 #endif
 
 namespace lavo::cuda::test {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lavo/kernels/cuda/lavo/call.h"
 #include "tests/emulation/kernel_tensor.h"
 
 namespace lavo::cuda::test {

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <functional>
 
-#include "lavo/kernels/cuda/lavo_launch.cuh"
+#include "lavo/kernels/cuda/lavo/launch.cuh"
 #include "tests/emulation/causal_sum_run.h"
 #include "tests/emulation/lavo_run.h"
 

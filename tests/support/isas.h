@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "lavo/kernels/cpu/isa.h"
+#include "lavo/kernels/cpu/engine/isa.h"
 
 namespace lavo {
 

@@ -10,7 +10,7 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include "lavo/kernels/cuda/lavo.h"
+#include "lavo/kernels/cuda/lavo/call.h"
 #include "lavo/operators/attend_schema.h"
 #include "lavo/operators/cuda/rows.h"
 

@@ -6,7 +6,7 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include "lavo/kernels/cuda/causal_sum.h"
+#include "lavo/kernels/cuda/features/causal_sum.h"
 #include "lavo/operators/cuda/rows.h"
 #include "lavo/operators/features_by_sums.h"
 

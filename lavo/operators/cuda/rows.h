@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "lavo/kernels/cuda/lavo.h"
+#include "lavo/kernels/cuda/engine/rows.h"
 
 namespace lavo {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/kernels/tile_probe.h"
 
-#include "lavo/kernels/cpu/tile.h"
+#include "lavo/kernels/cpu/engine/tile.h"
 
 namespace lavo::cpu::LAVO_ISA {
 namespace {

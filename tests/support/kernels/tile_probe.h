@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "lavo/kernels/cpu/isa.h"
+#include "lavo/kernels/cpu/engine/isa.h"
 
 namespace lavo::cpu {
 

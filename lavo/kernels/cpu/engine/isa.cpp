@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "lavo/kernels/cpu/engine/isa.h"
+
+#include <atomic>
+
+namespace lavo::cpu {
+namespace {
+
+Isa best_isa() {
+  if (has_isa(Isa::kAvx512)) return Isa::kAvx512;
+  return has_isa(Isa::kAvx2) ? Isa::kAvx2 : Isa::kPortable;
+}
+
+std::atomic<Isa>& selection() {
+  static std::atomic<Isa> isa = best_isa();
+  return isa;
+}
+
+}  // namespace
+
+bool has_isa(Isa isa) {
+#if defined(__x86_64__)
+  switch (isa) {
+    case Isa::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+             has_isa(Isa::kAvx2);
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("f16c");
+    default:
+      return true;
+  }
+#else
+  return isa == Isa::kPortable;
+#endif
+}
+
+Isa selected_isa() { return selection().load(std::memory_order_relaxed); }
+void select_isa(Isa isa) { selection().store(isa, std::memory_order_relaxed); }
+
+}  // namespace lavo::cpu

@@ -1,9 +1,0 @@
-// SPDX-License-Identifier: MIT
-#include "lavo/kernels/cuda/lavo_dispatch.cuh"
-
-namespace lavo::cuda {
-
-template decltype(lavo_forward) forward_of<float>;
-template decltype(lavo_backward) backward_of<float>;
-
-}  // namespace lavo::cuda
