@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/registry.h"
 
-#include "experiments/efficiency.h"
-#include "experiments/language_model.h"
-#include "experiments/numerics.h"
+#include "experiments/efficiency/efficiency.h"
+#include "experiments/language_model/language_model.h"
+#include "experiments/numerics/numerics.h"
 #include "lavo/core/check.h"
 
 namespace lavo {

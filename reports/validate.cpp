@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "experiments/harness/plan.h"
+#include "experiments/harness/sweep/plan.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 #include "reports/check_results.h"

@@ -6,8 +6,8 @@
 #include <charconv>
 
 #include "experiments/cli/command.h"
-#include "experiments/harness/memory.h"
-#include "experiments/harness/resources.h"
+#include "experiments/harness/machine/resources.h"
+#include "experiments/harness/measure/memory.h"
 #include "experiments/place.h"
 #include "lavo/core/check.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/cli/command.h"
-#include "experiments/harness/environment.h"
+#include "experiments/harness/machine/environment.h"
 
 namespace lavo {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "experiments/cli/command.h"
 #include "experiments/data/corpus.h"
-#include "experiments/harness/selection.h"
+#include "experiments/harness/sweep/selection.h"
 #include "experiments/models/checkpoint.h"
 #include "experiments/models/continue_text.h"
 #include "experiments/models/scoring.h"

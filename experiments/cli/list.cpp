@@ -18,7 +18,7 @@ std::string shown(const json& value) {
 }
 
 /// Columns as wide as their widest cell; the last one is not padded.
-void print_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
+void print_columns(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -40,7 +40,7 @@ void print_options(const json& options, const std::string& title) {
     }
     rows.push_back({option["name"], value, option["allowed"], option["meaning"]});
   }
-  print_table(rows, "    ");
+  print_columns(rows, "    ");
 }
 
 std::string shape_text(const json& shape) {
@@ -85,10 +85,10 @@ void print_data(const json& d) {
   for (const json& document : d["documents"]) {
     rows.push_back({document["split"], shown(document["bytes"]), document["name"]});
   }
-  print_table(rows, "    ");
+  print_columns(rows, "    ");
 }
 
-void run(const std::string& topic, bool as_json) {
+void print_topic(const std::string& topic, bool as_json) {
   const auto wanted = [&](const char* name) { return topic.empty() || topic == name; };
   json found = json::object();
   if (wanted("mechanisms")) found["mechanisms"] = describe_mechanisms();
@@ -121,7 +121,7 @@ void add_list(CLI::App& program, int& exit_code) {
     if (!topic->empty() && std::ranges::find(kTopics, *topic) == kTopics.end()) {
       throw InputError("list: " + unknown_name("topic", *topic, kTopics));
     }
-    run(*topic, *as_json);
+    print_topic(*topic, *as_json);
     exit_code = kSuccess;
   });
 }

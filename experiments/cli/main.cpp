@@ -6,7 +6,7 @@
 #include <new>
 
 #include "experiments/cli/command.h"
-#include "experiments/harness/memory.h"
+#include "experiments/harness/measure/memory.h"
 #include "lavo/core/check.h"
 
 namespace lavo {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "experiments/harness/noise.h"
+#include "experiments/harness/measure/noise.h"
 
 #include "experiments/cli/command.h"
 

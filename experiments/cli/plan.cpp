@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "experiments/harness/plan.h"
+#include "experiments/harness/sweep/plan.h"
 
 #include "experiments/cli/command.h"
 #include "experiments/cli/selectors.h"
-#include "experiments/harness/progress.h"
+#include "experiments/harness/run/progress.h"
 #include "experiments/harness/store.h"
 
 namespace lavo {

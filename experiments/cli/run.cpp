@@ -6,7 +6,7 @@
 
 #include "experiments/cli/command.h"
 #include "experiments/cli/selectors.h"
-#include "experiments/harness/runner.h"
+#include "experiments/harness/run/runner.h"
 #include "lavo/core/check.h"
 
 namespace lavo {

@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "experiments/harness/selection.h"
+#include "experiments/harness/sweep/selection.h"
 
 namespace lavo {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "experiments/harness/slurm.h"
+#include "experiments/harness/run/slurm.h"
 
 #include "experiments/cli/command.h"
 #include "experiments/cli/selectors.h"
-#include "experiments/harness/plan.h"
+#include "experiments/harness/sweep/plan.h"
 #include "lavo/core/check.h"
 
 namespace lavo {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "experiments/harness/status.h"
+#include "experiments/harness/run/status.h"
 
 #include "experiments/cli/command.h"
 

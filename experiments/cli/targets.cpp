@@ -4,7 +4,7 @@
 #include <signal.h>
 
 #include "experiments/cli/command.h"
-#include "experiments/harness/runner.h"
+#include "experiments/harness/run/runner.h"
 #include "lavo/core/files.h"
 
 namespace lavo {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/cli/command.h"
-#include "experiments/harness/executor.h"
+#include "experiments/harness/run/executor.h"
 
 namespace lavo {
 

@@ -12,10 +12,10 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "experiments/correctness.h"
-#include "experiments/harness/memory.h"
+#include "experiments/efficiency/correctness.h"
+#include "experiments/efficiency/workload.h"
+#include "experiments/harness/measure/memory.h"
 #include "experiments/mechanism_axes.h"
-#include "experiments/workload.h"
 #include "lavo/core/problem.h"
 
 namespace lavo {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "experiments/experiment.h"
-#include "experiments/harness/plan.h"
+#include "experiments/harness/sweep/plan.h"
 
 namespace lavo {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sweep files: tables, conditions and limits. A file that is refused is refused alike under every
 // profile.
-#include "experiments/harness/sweep.h"
+#include "experiments/harness/sweep/sweep.h"
 
 #include "tests/fuzz/contract.h"
 #include "tests/support/scratch.h"

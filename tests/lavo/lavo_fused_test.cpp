@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <ATen/Parallel.h>
 
-#include "experiments/harness/memory.h"
+#include "experiments/harness/measure/memory.h"
 #include "lavo/lavo.h"
 #include "tests/support/catch.h"
 #include "tests/support/isas.h"

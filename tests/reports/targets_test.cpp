@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "reports/targets.h"
 
-#include "experiments/harness/plan.h"
+#include "experiments/harness/sweep/plan.h"
 #include "lavo/core/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"

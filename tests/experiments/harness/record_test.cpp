@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "experiments/harness/limits.h"
+#include "experiments/harness/sweep/limits.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "tests/support/catch.h"

@@ -6,7 +6,7 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "experiments/harness/memory.h"
+#include "experiments/harness/measure/memory.h"
 #include "tests/support/catch.h"
 #include "tests/support/isas.h"
 #include "tests/support/variants.h"

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/harness/run/execute.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+
+#include <chrono>
+#include <new>
+
+#include "experiments/harness/measure/memory.h"
+
+namespace lavo {
+namespace {
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+BlockResult failed(const std::string& status, const std::string& reason) {
+  return {.status = status, .reason = reason.empty() ? status : first_line(reason), .outcome = {}};
+}
+
+bool speaks_of_memory(const std::string& text) {
+  for (const char* sign :
+       {"out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"}) {
+    if (text.find(sign) != std::string::npos) return true;
+  }
+  return false;
+}
+
+BlockResult attempt(const Experiment& experiment, const Case& cell) {
+  try {
+    const KeptMemory kept;
+    BlockResult block{.status = "ok", .reason = "", .outcome = experiment.run(cell)};
+    const std::string wrong = find_not_finite(block.outcome);
+    return wrong.empty() ? block : failed("not_finite", wrong);
+  } catch (const CellFailure& error) {
+    return failed(error.status, error.what());
+  } catch (const c10::OutOfMemoryError& error) {
+    return failed("out_of_memory", error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return failed("out_of_memory", "the system refused an allocation");
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    return failed(speaks_of_memory(text) ? "out_of_memory" : "error", text);
+  } catch (const std::exception& error) {
+    return failed("error", error.what());
+  } catch (...) {
+    return failed("error", "an exception that is no std::exception");
+  }
+}
+
+}  // namespace
+
+BlockResult execute(const Experiment& experiment, const Case& cell) {
+  if (const auto threads = cell.axes.find("threads"); threads != cell.axes.end()) {
+    at::set_num_threads(threads->get<int>());
+  }
+  const auto start = std::chrono::steady_clock::now();
+  BlockResult block = attempt(experiment, cell);
+  block.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return block;
+}
+
+}  // namespace lavo
