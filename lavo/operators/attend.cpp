@@ -4,6 +4,8 @@
 #include <ATen/autocast_mode.h>
 #include <torch/library.h>
 
+#include <limits>
+
 #include "lavo/operators/attend_schema.h"
 
 namespace lavo {
@@ -51,13 +53,26 @@ at::Tensor attend(const AttendInputs& in) {
   return with_arguments(in, [](const auto&... arguments) { return op.call(arguments...); });
 }
 
-bool can_attend(const AttendInputs& in) {
+std::string attend_refusal(const AttendFacts& facts) {
+  const int64_t most = std::numeric_limits<int32_t>::max();
+  if (facts.window > most || facts.look_back > most) {
+    return "windows and windows looked back on are fewer than 2^31";
+  }
+  if (facts.memory != "none" && facts.E != facts.D) {
+    return "with a memory the value width must be that of the query";
+  }
+  if (facts.device == at::kCPU) {
+    return std::min(facts.S, (facts.look_back + 2) * facts.window) > kWidestWindow
+               ? "windows of more than 16384 keys are composed"
+               : "";
+  }
 #ifdef LAVO_CUDA
-  if (in.query.is_cuda()) return can_attend_cuda(in);
+  if (facts.device == at::kCUDA) return attend_refusal_cuda(facts);
 #endif
-  return in.query.device().is_cpu() &&
-         std::min(in.key.size(2), (in.look_back + 2) * in.window) <= kWidestWindow;
+  return "this build has no kernels for " + c10::DeviceTypeName(facts.device, /*lower=*/true);
 }
+
+bool can_attend(const AttendInputs& in) { return attend_refusal(facts_of(in)).empty(); }
 
 at::Tensor attend_piece(const AttendInputs& in, AttendStream& stream) {
   return run(

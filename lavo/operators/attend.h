@@ -3,6 +3,8 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/DeviceType.h>
+#include <c10/core/ScalarType.h>
 
 #include <array>
 #include <optional>
@@ -41,7 +43,21 @@ struct AttendInputs {
 /// differentiable in query, key, value, weights, bases, projected and bias.
 at::Tensor attend(const AttendInputs& in);
 
-/// Whether there is a kernel for the device and the window; what it refuses is composed.
+/// What decides whether a kernel takes a call, known before there are tensors. Letters as above.
+struct AttendFacts {
+  c10::DeviceType device = c10::DeviceType::CPU;
+  c10::ScalarType type = c10::ScalarType::Float;  ///< of query, key and value
+  int64_t B = 1, H = 1, T = 1, S = 1, D = 64, E = 64, R = 64;
+  std::string memory = "none";
+  int64_t window = 0, look_back = 0;
+  bool causal = false, cross = false, decay = false;
+  bool one_bases = true;  ///< B_K and B_V are the same tensor
+};
+
+/// Why no kernel takes the call, which is composed then; empty where one does.
+std::string attend_refusal(const AttendFacts& facts);
+
+/// The same of tensors, whose shapes go together.
 bool can_attend(const AttendInputs& in);
 
 /// What a stream carries. Means and weight are advanced; undefined where there is no memory.

@@ -19,6 +19,12 @@ cpu::MemorySource source_of(const std::string& memory) {
   return cpu::MemorySource::kProjected;
 }
 
+bool is_same_memory(const at::Tensor& a, const at::Tensor& b) {
+  return a.unsafeGetTensorImpl() == b.unsafeGetTensorImpl() ||
+         (a.const_data_ptr() == b.const_data_ptr() && a.sizes() == b.sizes() &&
+          a.strides() == b.strides());
+}
+
 }  // namespace
 
 AttendInputs checked(AttendInputs in, int64_t past) {
@@ -66,6 +72,26 @@ AttendInputs checked(AttendInputs in, int64_t past) {
   if (in.key_mask.defined())
     in.key_mask = side_input(kName, in.key_mask, "key_mask", at::kBool, {B, S});
   return in;
+}
+
+AttendFacts facts_of(const AttendInputs& in) {
+  const bool has_bases = in.key_bases.defined();
+  return {.device = in.query.device().type(),
+          .type = in.query.scalar_type(),
+          .B = in.query.size(0),
+          .H = in.query.size(1),
+          .T = in.query.size(2),
+          .S = in.key.size(2),
+          .D = in.query.size(3),
+          .E = in.value.size(3),
+          .R = has_bases ? in.key_bases.size(1) : 1,
+          .memory = in.memory,
+          .window = in.window,
+          .look_back = in.look_back,
+          .causal = in.causal,
+          .cross = in.cross,
+          .decay = in.decay.defined(),
+          .one_bases = !has_bases || is_same_memory(in.key_bases, in.value_bases)};
 }
 
 cpu::LavoCall cpu_call(const AttendInputs& in) {

@@ -15,10 +15,10 @@ AttendInputs checked(AttendInputs in, int64_t past = 0);
 /// Pointers into `in`, which must outlive it.
 cpu::LavoCall cpu_call(const AttendInputs& in);
 
-#ifdef LAVO_CUDA
-/// Whether the CUDA kernels take it.
-bool can_attend_cuda(const AttendInputs& in);
-#endif
+AttendFacts facts_of(const AttendInputs& in);
+
+/// attend_refusal where the device is a GPU and LibTorch has CUDA.
+std::string attend_refusal_cuda(const AttendFacts& facts);
 
 /// Of what comes out: like the query where widths agree.
 at::Tensor empty_output(const AttendInputs& in);

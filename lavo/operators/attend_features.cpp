@@ -70,6 +70,17 @@ FeatureInputs checked(FeatureInputs in) {
   return in;
 }
 
+AttendFeaturesFacts facts_of(const at::Tensor& value, int64_t features, bool levels) {
+  return {.device = value.device().type(),
+          .type = value.scalar_type(),
+          .B = value.size(0),
+          .H = value.size(1),
+          .T = value.size(2),
+          .M = features,
+          .E = value.size(3),
+          .levels = levels};
+}
+
 cpu::FeaturesCall cpu_call(const FeatureInputs& in) {
   cpu::FeaturesCall call;
   call.storage = storage_of(kFeaturesName, in.value);
@@ -96,12 +107,16 @@ FeatureOutputs attend_features(const FeatureInputs& in) {
   return {output, sum};
 }
 
-bool can_attend_features([[maybe_unused]] const at::Tensor& value,
-                         [[maybe_unused]] int64_t features, [[maybe_unused]] bool levels) {
+std::string attend_features_refusal(const AttendFeaturesFacts& facts) {
+  if (facts.device == at::kCPU) return "";
 #ifdef LAVO_CUDA
-  if (value.is_cuda()) return can_attend_features_cuda(value, features, levels);
+  if (facts.device == at::kCUDA) return attend_features_refusal_cuda(facts);
 #endif
-  return value.device().is_cpu();
+  return "this build has no kernels for " + c10::DeviceTypeName(facts.device, /*lower=*/true);
+}
+
+bool can_attend_features(const at::Tensor& value, int64_t features, bool levels) {
+  return attend_features_refusal(facts_of(value, features, levels)).empty();
 }
 
 TORCH_LIBRARY_FRAGMENT(lavo, m) {

@@ -3,6 +3,10 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/DeviceType.h>
+#include <c10/core/ScalarType.h>
+
+#include <string>
 
 #include "lavo/kernels/cpu/features/call.h"
 
@@ -46,9 +50,18 @@ struct FeatureOutputs {
 /// Through the dispatcher: differentiable in query, key, value and sum.
 FeatureOutputs attend_features(const FeatureInputs& in);
 
-/// Whether there is a kernel for these values (B,H,T,E), so many features and levels; asked before
-/// there are features. On the CPU always; on CUDA not for float64, not with levels, and for up to
-/// 128 features and 128 columns of values.
+/// What decides whether a kernel takes a call, known before there are features.
+struct AttendFeaturesFacts {
+  c10::DeviceType device = c10::DeviceType::CPU;
+  c10::ScalarType type = c10::ScalarType::Float;  ///< of the values
+  int64_t B = 1, H = 1, T = 1, M = 64, E = 64;
+  bool levels = false;
+};
+
+/// Why no kernel takes the call, which is composed then; empty where one does.
+std::string attend_features_refusal(const AttendFeaturesFacts& facts);
+
+/// The same of values (B,H,T,E) with so many features.
 bool can_attend_features(const at::Tensor& value, int64_t features, bool levels);
 
 }  // namespace lavo

@@ -24,8 +24,10 @@ struct FeatureGradients {
 /// Throws where types, shapes or strides do not go together; gives inputs that kernels can read.
 FeatureInputs checked(FeatureInputs in);
 
-/// can_attend_features of tensors on a GPU, where LibTorch has CUDA.
-bool can_attend_features_cuda(const at::Tensor& value, int64_t features, bool levels);
+AttendFeaturesFacts facts_of(const at::Tensor& value, int64_t features, bool levels);
+
+/// attend_features_refusal where the device is a GPU and LibTorch has CUDA.
+std::string attend_features_refusal_cuda(const AttendFeaturesFacts& facts);
 
 /// Pointers into `in`, which must outlive it.
 cpu::FeaturesCall cpu_call(const FeatureInputs& in);

@@ -24,49 +24,33 @@ cuda::Memory memory_of(const std::string& memory) {
                                  : cuda::Memory::kContext;
 }
 
-cuda::LavoShape shape_of(const AttendInputs& in) {
+/// A size that the kernels count in 32 bits; what is too large stays refused.
+int counted(int64_t size) { return static_cast<int>(std::min<int64_t>(size, 1 << 30)); }
+
+cuda::LavoShape shape_of(const AttendFacts& f) {
   cuda::LavoShape s;
-  s.element = in.query.scalar_type() == at::kFloat  ? cuda::Element::kFloat32
-              : in.query.scalar_type() == at::kHalf ? cuda::Element::kFloat16
-                                                    : cuda::Element::kBfloat16;
-  s.memory = memory_of(in.memory);
-  s.causal = in.causal;
-  s.window_part = in.window > 0;
-  s.batch = static_cast<int>(in.query.size(0));
-  s.heads = static_cast<int>(in.query.size(1));
-  s.length = in.query.size(2);
-  s.width = static_cast<int>(in.query.size(3));
-  s.bases = in.key_bases.defined() ? static_cast<int>(in.key_bases.size(1)) : 1;
-  s.window = in.window > 0 ? static_cast<int>(std::min<int64_t>(in.window, 1 << 20)) : 1;
+  s.element = f.type == at::kFloat  ? cuda::Element::kFloat32
+              : f.type == at::kHalf ? cuda::Element::kFloat16
+                                    : cuda::Element::kBfloat16;
+  s.memory = memory_of(f.memory);
+  s.causal = f.causal;
+  s.window_part = f.window > 0;
+  s.batch = counted(f.B);
+  s.heads = counted(f.H);
+  s.length = f.T;
+  s.width = counted(f.D);
+  s.bases = counted(f.R);
+  s.window = f.window > 0 ? counted(f.window) : 1;
   return s;
-}
-
-bool is_same_memory(const at::Tensor& a, const at::Tensor& b) {
-  return a.const_data_ptr() == b.const_data_ptr() && a.sizes() == b.sizes() &&
-         a.strides() == b.strides();
-}
-
-/// Why the kernels do not take it; null when they do. in.query is on a GPU.
-const char* refusal(const AttendInputs& in) {
-  if (in.query.scalar_type() == at::kDouble) return "float64 is composed";
-  if (in.decay.defined()) return "means that decay are composed";
-  if (in.look_back > 0) return "windows that look back are composed";
-  if (in.cross || in.query.size(2) != in.key.size(2)) return "cross attention is composed";
-  if (in.value.size(3) != in.query.size(3)) return "the value width must be that of the query";
-  if (in.memory == "none" && in.window == 0) return "neither a memory nor a window is asked for";
-  if ((in.memory == "shared" || in.memory == "key_value") &&
-      !is_same_memory(in.key_bases, in.value_bases))
-    return "key_bases and value_bases differ only with memory 'projected'";
-  return cuda::why_not(shape_of(in));
 }
 
 float* floats(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
 
 /// Inputs as the kernels want them, and pointers to them.
 struct Prepared {
-  explicit Prepared(const AttendInputs& given) : in(checked(given)), shape(shape_of(in)) {
-    const char* const why = refusal(given);
-    TORCH_CHECK(why == nullptr, "lavo::attend on CUDA: ", why);
+  explicit Prepared(const AttendInputs& given) : in(checked(given)), shape(shape_of(facts_of(in))) {
+    const std::string why = attend_refusal(facts_of(given));
+    TORCH_CHECK(why.empty(), "lavo::attend on CUDA: ", why);
     const at::ScalarType type = in.query.scalar_type();
     for (at::Tensor* x : {&in.query, &in.key, &in.value}) *x = with_aligned_rows(*x);
     weights = in.weights.t().contiguous();
@@ -153,7 +137,19 @@ AttendGradients backward_cuda(const at::Tensor& grad_output, const AttendInputs&
 
 }  // namespace
 
-bool can_attend_cuda(const AttendInputs& in) { return refusal(in) == nullptr; }
+std::string attend_refusal_cuda(const AttendFacts& f) {
+  if (f.type == at::kDouble) return "float64 is composed on CUDA";
+  if (f.decay) return "means that decay are composed on CUDA";
+  if (f.look_back > 0) return "windows that look back are composed on CUDA";
+  if (f.cross || f.T != f.S) return "cross attention is composed on CUDA";
+  if (f.memory == "none" && f.window == 0) return "neither a memory nor a window is asked for";
+  if (f.E != f.D) return "the value width must be that of the query on CUDA";
+  if ((f.memory == "shared" || f.memory == "key_value") && !f.one_bases) {
+    return "key_bases and value_bases differ only with memory 'projected' on CUDA";
+  }
+  const char* const why = cuda::why_not(shape_of(f));
+  return why ? std::string(why) + " on CUDA" : "";
+}
 
 TORCH_LIBRARY_IMPL(lavo, CUDA, m) {
   m.impl("attend", TORCH_FN(AttendOp::forward<attend_cuda>));

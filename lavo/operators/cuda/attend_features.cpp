@@ -16,36 +16,28 @@ namespace {
 /// Sums over more features, of more columns, would be too many calls to win anything.
 constexpr int64_t kWidest = 128;
 
-cuda::CausalSumShape sum_shape(const at::Tensor& tokens, int64_t features, int64_t width,
+cuda::CausalSumShape sum_shape(int64_t B, int64_t H, int64_t T, int64_t features, int64_t width,
                                bool reverse) {
   constexpr int64_t kMany = 1 << 20;  // more than the kernels take
-  return {static_cast<int>(std::min(tokens.size(0), kMany)),
-          static_cast<int>(std::min(tokens.size(1), kMany)),
-          tokens.size(2),
+  return {static_cast<int>(std::min(B, kMany)),
+          static_cast<int>(std::min(H, kMany)),
+          T,
           static_cast<int>(features),
           static_cast<int>(width),
           reverse};
 }
 
-/// Why it is not done by kernels; null when it is. `value` is on a GPU.
-const char* features_refusal(const at::Tensor& value, int64_t features, bool levels) {
-  if (value.scalar_type() == at::kDouble) return "float64 is composed";
-  if (levels) return "levels are composed";
-  if (features > kWidest) return "more than 128 features are composed";
-  if (value.size(3) > kWidest) return "values of more than 128 columns are composed";
-  return cuda::why_not(sum_shape(value, /*features=*/8, /*width=*/8, /*reverse=*/false));
-}
-
 void require_kernels(const FeatureInputs& in) {
-  const char* const why = features_refusal(in.value, in.query.size(3), in.level.defined());
-  TORCH_CHECK(why == nullptr, "lavo::attend_features on CUDA: ", why);
+  const std::string why =
+      attend_features_refusal(facts_of(in.value, in.query.size(3), in.level.defined()));
+  TORCH_CHECK(why.empty(), "lavo::attend_features on CUDA: ", why);
 }
 
 void causal_sums_cuda(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                       bool reverse, const at::Tensor& out) {
   const at::Tensor q = with_aligned_rows(query), k = with_aligned_rows(key),
                    v = with_aligned_rows(value);
-  const auto shape = sum_shape(v, q.size(3), v.size(3), reverse);
+  const auto shape = sum_shape(v.size(0), v.size(1), v.size(2), q.size(3), v.size(3), reverse);
   const at::Tensor states = scratch(v, cuda::causal_sum_floats(shape));
   C10_CUDA_CHECK(static_cast<cudaError_t>(
       cuda::causal_sum(shape, rows_of(q), rows_of(k), rows_of(v), rows_of(out),
@@ -68,8 +60,14 @@ FeatureGradients features_backward_cuda(const at::Tensor& grad_output, FeatureOp
 
 }  // namespace
 
-bool can_attend_features_cuda(const at::Tensor& value, int64_t features, bool levels) {
-  return features_refusal(value, features, levels) == nullptr;
+std::string attend_features_refusal_cuda(const AttendFeaturesFacts& f) {
+  if (f.type == at::kDouble) return "float64 is composed on CUDA";
+  if (f.levels) return "levels are composed on CUDA";
+  if (f.M > kWidest) return "more than 128 features are composed on CUDA";
+  if (f.E > kWidest) return "values of more than 128 columns are composed on CUDA";
+  const char* const why = cuda::why_not(sum_shape(f.B, f.H, f.T, /*features=*/8, /*width=*/8,
+                                                  /*reverse=*/false));
+  return why ? std::string(why) + " on CUDA" : "";
 }
 
 TORCH_LIBRARY_IMPL(lavo, CUDA, m) {
