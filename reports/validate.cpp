@@ -7,7 +7,7 @@
 #include "experiments/harness/sweep/plan.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
-#include "reports/check_results.h"
+#include "reports/records/check_results.h"
 
 namespace lavo {
 namespace {

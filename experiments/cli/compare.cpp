@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "reports/compare.h"
+#include "reports/compare/compare.h"
 
 #include <unistd.h>
 
@@ -8,9 +8,9 @@
 #include "experiments/cli/command.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
-#include "reports/compare_builds.h"
-#include "reports/compare_formats.h"
-#include "reports/compare_noise.h"
+#include "reports/compare/compare_builds.h"
+#include "reports/compare/compare_formats.h"
+#include "reports/compare/compare_noise.h"
 
 namespace lavo {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "reports/export.h"
+#include "reports/formats/export.h"
 
 #include "experiments/cli/command.h"
 #include "lavo/core/check.h"

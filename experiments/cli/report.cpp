@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "reports/report.h"
+#include "reports/page/report.h"
 
 #include <fmt/format.h>
 

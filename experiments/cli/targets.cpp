@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "reports/targets.h"
+#include "reports/targets/targets.h"
 
 #include <signal.h>
 

@@ -7,13 +7,12 @@
 #include <algorithm>
 #include <set>
 
-#include "experiments/efficiency/workload.h"
 #include "experiments/harness/measure/memory.h"
 #include "experiments/harness/measure/peaks.h"
-#include "experiments/harness/statistics.h"
 #include "experiments/mechanism_axes.h"
 #include "lavo/core/check.h"
 #include "lavo/core/problem.h"
+#include "reports/records/statistics.h"
 
 namespace lavo {
 namespace {

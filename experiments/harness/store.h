@@ -18,7 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/harness/record.h"
+#include "experiments/harness/sweep/plan.h"
+#include "reports/records/record.h"
 
 namespace lavo {
 

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "lavo/core/files.h"
-#include "reports/gate.h"
+#include "reports/compare/gate.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
 #include "tests/support/results_fixture.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // results.json as `report` and as `compare` read it. What the published schema takes, the report
 // takes.
-#include "reports/results.h"
+#include "reports/page/results.h"
 
 #include "lavo/core/files.h"
-#include "reports/check_results.h"
-#include "reports/compare_input.h"
+#include "reports/compare/compare_input.h"
+#include "reports/records/check_results.h"
 #include "tests/fuzz/contract.h"
 #include "tests/support/scratch.h"
 

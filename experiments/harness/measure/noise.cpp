@@ -9,8 +9,8 @@
 #include <cstring>
 #include <functional>
 
-#include "experiments/harness/statistics.h"
 #include "lavo/core/check.h"
+#include "reports/records/statistics.h"
 
 namespace lavo {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "experiments/experiment.h"
-#include "experiments/harness/record.h"
+#include "reports/records/record.h"
 
 namespace lavo {
 

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "experiments/harness/record.h"
 #include "experiments/harness/sweep/plan.h"
+#include "reports/records/record.h"
 
 namespace lavo {
 

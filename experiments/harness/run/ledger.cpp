@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "experiments/harness/machine/resources.h"
-#include "experiments/harness/statistics.h"
 #include "experiments/harness/sweep/limits.h"
 #include "lavo/core/check.h"
+#include "reports/records/statistics.h"
 
 namespace lavo {
 namespace {
@@ -127,7 +127,7 @@ void Ledger::finish(const Task& task, BlockResult block) {
     return;
   }
   note_out_of_memory(cell, status);
-  add_record(task.cell, make_record(cell, state.sofar.attempt, state.sofar.blocks,
+  add_record(task.cell, make_record(cell.identity(), state.sofar.attempt, state.sofar.blocks,
                                     options_.environment, state.sofar.started));
 }
 
@@ -158,8 +158,8 @@ void Ledger::skip(size_t index, const std::string& reason) {
     ++done_;
     return;
   }
-  add_record(index, make_record(cells_[index], states_[index].sofar.attempt, "skipped", reason,
-                                options_.environment));
+  add_record(index, make_record(cells_[index].identity(), states_[index].sofar.attempt, "skipped",
+                                reason, options_.environment));
 }
 
 void Ledger::note_out_of_memory(const Cell& cell, const std::string& status) {

@@ -8,6 +8,7 @@
 
 #include "experiments/experiment.h"
 #include "experiments/harness/sweep/selection.h"
+#include "reports/records/record.h"
 
 namespace lavo {
 
@@ -22,6 +23,7 @@ struct Cell {
   std::string row;  ///< equal for cells that differ only in length
   std::filesystem::path corpus;
 
+  Identity identity() const { return {id, experiment->name(), experiment->spec_version(), axes}; }
   std::string device() const { return axes.value("device", "cpu"); }  ///< type, without an index
   double length() const { return axes.value("length", 0.0); }         ///< 0 for experiments without
   int64_t threads() const { return axes.value("threads", int64_t{1}); }

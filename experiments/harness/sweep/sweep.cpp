@@ -8,9 +8,9 @@
 #include <set>
 
 #include "experiments/harness/sweep/limits.h"
-#include "experiments/harness/toml_text.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "reports/records/toml_text.h"
 
 namespace lavo {
 namespace {

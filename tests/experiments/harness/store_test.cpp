@@ -24,7 +24,7 @@ json record_of(int64_t length, int attempt = 1, const std::string& status = "ok"
   cell.id = fmt::format("{:016x}", length);
   cell.experiment = &find_experiment("faulty");
   cell.axes = cell.experiment->resolve({{"length", length}});
-  return make_record(cell, attempt, status, status == "ok" ? "" : "a reason", "e");
+  return make_record(cell.identity(), attempt, status, status == "ok" ? "" : "a reason", "e");
 }
 
 std::string lines_of(const std::vector<json>& records) {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "reports/page/labels.h"
+
+#include <algorithm>
+
+#include "baselines/table.h"
+
+namespace lavo::report {
+namespace {
+
+/// An option's default; null (which no option that is set equals) for a mechanism or an option that
+/// this program does not know.
+json default_of(const std::string& mechanism, const std::string& option) {
+  for (const Entry& entry : mechanisms()) {
+    if (entry.name != mechanism) continue;
+    const auto found = std::ranges::find(entry.options, option, &OptionInfo::name);
+    if (found != entry.options.end()) return found->default_value;
+  }
+  return {};
+}
+
+std::string in_words(const std::string& axis, const json& value) {
+  if (axis != "position_encoding") return fmt::format("{} {}", axis, text_of(value));
+  return value == "none" ? "no position encoding" : text_of(value);
+}
+
+}  // namespace
+
+Labels::Labels(const Cells& cells, const std::set<std::string>& apart) : apart_(apart) {
+  std::map<std::string, int> total;
+  std::map<std::string, std::map<std::string, std::map<json, int>>> counts;
+  for (const Cell* cell : cells) {
+    ++total[cell->mechanism()];
+    for (const auto& [name, value] : cell->axes.items()) ++counts[cell->mechanism()][name][value];
+  }
+  for (const auto& [mechanism, axes] : counts) {
+    for (const auto& [axis, values] : axes) {
+      const auto most =
+          std::ranges::max_element(values, {}, [](const auto& v) { return v.second; });
+      const json value = default_of(mechanism, axis);
+      if (values.contains(value)) {
+        usual_[mechanism][axis] = value;
+      } else if (2 * most->second > total[mechanism]) {
+        usual_[mechanism][axis] = most->first;
+      }
+    }
+  }
+}
+
+std::string Labels::operator()(const Cell& cell) const {
+  std::string label = cell.mechanism();
+  const auto usual = usual_.find(label);
+  for (const auto& [name, value] : cell.axes.items()) {
+    if (name == "mechanism" || apart_.contains(name)) continue;
+    if (usual != usual_.end()) {
+      const auto found = usual->second.find(name);
+      if (found != usual->second.end() && found->second == value) continue;
+    }
+    label += ", " + in_words(name, value);
+  }
+  return label;
+}
+
+}  // namespace lavo::report
