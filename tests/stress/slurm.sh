@@ -12,7 +12,7 @@ bench=${LAVO_BENCH:-$top/build/release/bin/lavo-bench-faulty}
 missing() { echo "slurm.sh: $1" >&2; exit 2; }
 [[ -x $bench ]] || missing "$bench is missing: ./run_all.sh build"
 [[ $(id -u) == 0 ]] || missing "needs root: Slurm's daemons start jobs for users"
-if ! command -v slurmctld slurmd munged sbatch >/dev/null; then
+if ! type slurmctld slurmd munged sbatch >/dev/null 2>&1; then # unlike command -v: all of them
   command -v apt-get >/dev/null || missing "needs slurmctld, slurmd, munged and sbatch"
   { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
     --no-install-recommends slurmctld slurmd slurm-client munge; } >/dev/null ||
