@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <fstream>
-#include <iostream>
 #include <random>
 #include <set>
 
@@ -14,6 +13,7 @@
 #include "reports/page/python.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
+#include "tests/support/skip.h"
 
 using namespace lavo;
 using report::run_and_wait;
@@ -189,7 +189,7 @@ TEST_CASE("records without what a figure wants leave the rest of the report whol
 
 TEST_CASE("every chart is drawn by a browser without a network") {
   if (!report::find_python("vl_convert")) {
-    std::cout << "skipped: no Python with vl-convert\n";
+    skip("no Python with vl-convert");
     return;
   }
   const TemporaryDirectory run, out;
@@ -217,7 +217,7 @@ TEST_CASE("every chart is drawn by a browser without a network") {
     if (browser.empty() && run_and_wait({name, "--version"}).code == 0) browser = name;
   }
   if (browser.empty()) {
-    std::cout << "skipped: no chromium\n";
+    skip("no chromium");
     return;
   }
   std::vector<std::string> command = {browser,

@@ -4,7 +4,6 @@
 #include <toml++/toml.h>
 
 #include <fstream>
-#include <iostream>
 #include <random>
 
 #include "lavo/core/check.h"
@@ -12,6 +11,7 @@
 #include "reports/page/python.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
+#include "tests/support/skip.h"
 
 using namespace lavo;
 
@@ -90,7 +90,7 @@ TEST_CASE("every field of the published schemas says what it means") {
 TEST_CASE("the checker agrees with python's jsonschema on mutated documents") {
   const auto python = report::find_python("jsonschema, referencing");
   if (!python) {
-    std::cout << "skipped: no Python with jsonschema\n";
+    skip("no Python with jsonschema");
     return;
   }
   const TemporaryDirectory directory;

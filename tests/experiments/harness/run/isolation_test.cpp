@@ -14,6 +14,7 @@
 #include "lavo/core/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
+#include "tests/support/skip.h"
 
 using namespace lavo;
 
@@ -112,7 +113,7 @@ TEST_CASE("every kind of failure gets its record and hurts no other cell") {
 
 TEST_CASE("memory that a cell touches past its limit is refused by the system") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  WARN("not run: a sanitizer itself ends a process that is refused memory");
+  skip("a sanitizer itself ends a process that is refused memory");
 #else
   const Setup setup("behaviour = ['touch_memory', 'ok']");
   const Finished run = run_faulty(setup.command({"--set", "limits.memory_fraction=0.02"}));
@@ -123,7 +124,7 @@ TEST_CASE("memory that a cell touches past its limit is refused by the system") 
 
 TEST_CASE("cells that are not timed run beside each other, others never") {
   if (usable_cores() < 2) {
-    WARN("not run: there is one core only");
+    skip("there is one core only");
     return;
   }
   const std::string axes = "behaviour = ['meet']\nseed = [0, 1]";
@@ -219,7 +220,7 @@ TEST_CASE("when the disk is full the run fails, and what was there stays whole")
   const Setup setup("length = [1, 2]");
   std::filesystem::create_directory(setup.run_directory);
   if (::mount("tmpfs", setup.run_directory.c_str(), "tmpfs", 0, "size=64k") != 0) {
-    WARN("not run: a small file system cannot be mounted here");
+    skip("a small file system cannot be mounted here");
     return;
   }
   const Finished first = run_faulty(setup.command());
