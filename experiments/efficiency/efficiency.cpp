@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "experiments/efficiency/workload.h"
 #include "experiments/harness/measure/memory.h"
 #include "experiments/harness/measure/peaks.h"
 #include "experiments/mechanism_axes.h"
