@@ -46,6 +46,17 @@ std::string compare(const CausalSumShape& s, const Vector& q, const Vector& k, c
   return "";
 }
 
+struct RandomInputs {
+  Vector q, k, v;
+  RandomInputs(const CausalSumShape& s, unsigned seed) {
+    std::mt19937 random(seed);
+    const int64_t tokens = s.batch * s.heads * s.length;
+    q = random_values(random, tokens * s.features, 0.5);
+    k = random_values(random, tokens * s.features, 0.5);
+    v = random_values(random, tokens * s.width, 1.5);
+  }
+};
+
 /// The kernels' outputs, or why there are none.
 struct Outputs {
   Vector values;
@@ -70,13 +81,14 @@ Outputs launch_causal_sum(const CausalSumShape& s, bool heads_inside, const Vect
 }  // namespace
 
 std::string run_causal_sum(const CausalSumShape& s, bool heads_inside, unsigned seed) {
-  std::mt19937 random(seed);
-  const int64_t tokens = s.batch * s.heads * s.length;
-  const Vector q = random_values(random, tokens * s.features, 0.5);
-  const Vector k = random_values(random, tokens * s.features, 0.5);
-  const Vector v = random_values(random, tokens * s.width, 1.5);
-  const Outputs got = launch_causal_sum(s, heads_inside, q, k, v);
-  return got.failed.empty() ? compare(s, q, k, v, got.values) : got.failed;
+  const RandomInputs in(s, seed);
+  const Outputs got = launch_causal_sum(s, heads_inside, in.q, in.k, in.v);
+  return got.failed.empty() ? compare(s, in.q, in.k, in.v, got.values) : got.failed;
+}
+
+Vector causal_sum_outputs(const CausalSumShape& s, bool heads_inside, unsigned seed) {
+  const RandomInputs in(s, seed);
+  return launch_causal_sum(s, heads_inside, in.q, in.k, in.v).values;
 }
 
 std::string run_small_after_large(bool reverse) {

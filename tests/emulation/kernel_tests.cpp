@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: MIT
-// kernel_tests lavo|causal_sum: exits with 77 where it needs a GPU and there is none.
-#include "tests/emulation/kernel_tests.h"
-
+// kernel_tests CASE: exits with 77 where it needs a GPU and there is none.
 #include <cstdio>
+
+#include "tests/emulation/kernel_case.h"
 
 #ifdef LAVO_TEST_ON_GPU
 #include <cuda_runtime_api.h>
-#else
-#include "lavo/kernels/cuda/host/emulation.h"
 #endif
 
 namespace lavo::cuda::test {
+namespace {
 
-void set_order([[maybe_unused]] unsigned order) {
-#ifndef LAVO_TEST_ON_GPU
-  emulation::set_thread_order(order);
-#endif
+bool passes(KernelCase& tested) {
+  bool good = tested.values();
+  set_order(0);
+  const std::vector<double> expected = tested.bits();
+  set_order(9);
+  good &= report(tested.name(), "same bits as in order 0", 9,
+                 tested.bits() == expected ? "" : "they differ");
+  return good;
 }
 
-bool report(const std::string& name, const char* what, unsigned order, const std::string& wrong) {
-  std::printf("%-60s %s, order %u: %s\n", name.c_str(), what, order,
-              wrong.empty() ? "ok" : wrong.c_str());
-  return wrong.empty();
-}
-
+}  // namespace
 }  // namespace lavo::cuda::test
 
 int main(int argc, char** argv) {
@@ -36,8 +34,11 @@ int main(int argc, char** argv) {
   }
 #endif
   const std::string which = argc == 2 ? argv[1] : "";
-  if (which == "lavo") return lavo::cuda::test::test_lavo() ? 0 : 1;
-  if (which == "causal_sum") return lavo::cuda::test::test_causal_sum() ? 0 : 1;
-  std::fputs("usage: kernel_tests lavo|causal_sum\n", stderr);
+  for (lavo::cuda::test::KernelCase* tested : lavo::cuda::test::cases())
+    if (tested->name() == which) return lavo::cuda::test::passes(*tested) ? 0 : 1;
+  std::fprintf(stderr, "no case '%s'; cases:", which.c_str());
+  for (lavo::cuda::test::KernelCase* tested : lavo::cuda::test::cases())
+    std::fprintf(stderr, " %s", tested->name().c_str());
+  std::fputs("\n", stderr);
   return 2;
 }

@@ -7,11 +7,9 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <functional>
 
-#include "lavo/kernels/cuda/lavo/launch.cuh"
-#include "tests/emulation/causal_sum_run.h"
-#include "tests/emulation/lavo_run.h"
+#include "lavo/kernels/cuda/host/emulation.h"
+#include "tests/emulation/kernel_case.h"
 
 // Called by ThreadSanitizer at its first report, which says enough. Naming the lines takes it
 // seconds: TSAN_OPTIONS=symbolize=1 does.
@@ -26,48 +24,10 @@ namespace {
 
 using emulation::Fault;
 
-/// Kernels to run; both say what is wrong, in words. `first` makes the first launches of `all`.
-struct Case {
-  std::string name;
-  std::function<std::string()> first, all;
-};
-
-template <class C>
-Case lavo_case(int64_t length, int bases, int window) {
-  LavoProblem p;
-  p.shape = {.element = Element::kBfloat16,
-             .memory = C::kMemory,
-             .length = length,
-             .width = C::kD,
-             .bases = bases,
-             .window = window};
-  p.fill(3);
-  const auto passes = [p, wanted = solve(p)](Backward* backward) {
-    const LavoRun got = run(p, launch_forward<C>, backward);
-    return compare(p, got.answer, wanted, backward != nullptr);
-  };
-  return {p.name(), [=] { return passes(nullptr); }, [=] { return passes(launch_backward<C>); }};
-}
-
-Case decode_case() {
-  LavoProblem p;
-  p.shape = {.memory = Memory::kKeyValue, .length = 3, .width = 32, .bases = 32, .window = 2};
-  p.fill(4);
-  const auto step = [p, wanted = solve(p)] { return compare(p, decode(p).answer, wanted, false); };
-  return {"decode", step, step};
-}
-
-Case causal_sum_case() {
-  const CausalSumShape s{.length = 200, .features = 32, .width = 32};
-  const auto sum = [s] { return run_causal_sum(s, false, 5); };
-  return {name_of(s), sum, sum};
-}
-
 /// Runs the kernels with a planted bug in a process of its own, forked before any kernel has run:
 /// forked fibers confuse ThreadSanitizer. Returns whether the bug shows; `met` is what was there to
 /// plant.
-bool shows(const std::function<std::string()>& run, const Fault& fault,
-           std::vector<emulation::Met>* met) {
+bool shows(const Verdict& run, const Fault& fault, std::vector<emulation::Met>* met) {
   int pipes[2];
   if (pipe(pipes) != 0) return false;
   std::fflush(stdout);
@@ -110,7 +70,7 @@ const Kind kinds[] = {
 #endif
 
 /// Plants every bug there is; how many were not seen.
-int plant_all(const Case& c) {
+int plant_all(const Planted& c) {
   std::vector<emulation::Met> first, met;
   if (shows(c.first, {}, &first) || shows(c.all, {}, &met)) {
     std::printf("%s: wrong or reported without a planted bug\n", c.name.c_str());
@@ -133,17 +93,22 @@ int plant_all(const Case& c) {
   return unseen;
 }
 
+int is_wrong(const Planted& c) {
+  const bool wrong = shows(c.all, {}, nullptr);
+  std::printf("%s, without planted bugs: %s\n", c.name.c_str(), wrong ? "wrong" : "ok");
+  return wrong;
+}
+
 }  // namespace
 }  // namespace lavo::cuda::test
 
 int main() {
-  using namespace lavo::cuda;
-  using namespace lavo::cuda::test;
-  int unseen = plant_all(lavo_case<Instance<__nv_bfloat16, Memory::kShared, 32, 32>>(66, 32, 16));
-  unseen += plant_all(decode_case());
-  unseen += plant_all(causal_sum_case());
-  using TwoSides = Instance<__nv_bfloat16, Memory::kKeyValue, 32, 64>;
-  const bool wrong = shows(lavo_case<TwoSides>(130, 64, 32).all, {}, nullptr);
-  std::printf("two warps a row, without planted bugs: %s\n", wrong ? "wrong" : "ok");
-  return unseen > 0 || wrong;
+  int failures = 0;
+  for (lavo::cuda::test::KernelCase* tested : lavo::cuda::test::cases()) {
+    for (const lavo::cuda::test::Planted& planted : tested->planted()) {
+      failures += planted.only_right ? lavo::cuda::test::is_wrong(planted)
+                                     : lavo::cuda::test::plant_all(planted);
+    }
+  }
+  return failures > 0;
 }

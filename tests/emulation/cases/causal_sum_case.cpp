@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: MIT
+#ifdef __CUDACC__  // the kernels that must not spill
+#include "lavo/kernels/cuda/features/causal_sum.cu"
+#else
+
 #include "tests/emulation/causal_sum_run.h"
-#include "tests/emulation/kernel_tests.h"
+#include "tests/emulation/kernel_case.h"
 
 namespace lavo::cuda::test {
 namespace {
+
+#ifdef LAVO_PLANTED_BUGS
+
+class CausalSumCase final : public KernelCase {
+ public:
+  CausalSumCase() : KernelCase("causal_sum") {}
+  std::vector<Planted> planted() override {
+    const CausalSumShape s{.length = 200, .features = 32, .width = 32};
+    const auto sum = [s] { return run_causal_sum(s, false, 5); };
+    return {{name_of(s), sum, sum}};
+  }
+};
+
+#else
 
 bool check(const CausalSumShape& s, bool heads_inside, unsigned order) {
   set_order(order);
   return report(name_of(s), "forward", order, run_causal_sum(s, heads_inside, order + 11));
 }
 
-}  // namespace
-
-bool test_causal_sum() {
+bool causal_sum_values() {
   bool good = true;
   set_order(0);
   for (const bool reverse : {false, true})
@@ -32,4 +48,19 @@ bool test_causal_sum() {
   return good;
 }
 
+class CausalSumCase final : public KernelCase {
+ public:
+  CausalSumCase() : KernelCase("causal_sum") {}
+  bool values() override { return causal_sum_values(); }
+  std::vector<double> bits() override {
+    return causal_sum_outputs({.batch = 1, .heads = 2, .length = 200}, /*heads_inside=*/true, 7);
+  }
+};
+
+#endif
+
+CausalSumCase causal_sum_case;
+
+}  // namespace
 }  // namespace lavo::cuda::test
+#endif
