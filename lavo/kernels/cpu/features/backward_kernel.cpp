@@ -247,7 +247,7 @@ void scan_back(const FeaturesBackward& backward, int64_t head, T* added) {
 }
 
 template <class S>
-void run(const FeaturesBackward& backward) {
+void run_features_backward(const FeaturesBackward& backward) {
   using T = Compute<S>;
   const FeaturesCall& call = backward.call;
   const int64_t heads = call.B * call.H, segments = segment_count(call), jobs = heads * segments;
@@ -272,7 +272,7 @@ void run(const FeaturesBackward& backward) {
 }  // namespace
 
 void features_backward(const FeaturesBackward& backward) {
-  by_storage(backward.call.storage, [&]<class S>() { run<S>(backward); });
+  by_storage(backward.call.storage, [&]<class S>() { run_features_backward<S>(backward); });
 }
 
 }  // namespace lavo::cpu::LAVO_ISA

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "lavo/kernels/cpu/engine/finite.h"
 #include "lavo/kernels/cpu/features/segments.h"
 
 namespace lavo::cpu::LAVO_ISA {
@@ -7,11 +8,11 @@ namespace {
 /// One thread's work: segments of (batch, head), chunk by chunk. Tokens are the columns of what is
 /// computed.
 template <class S>
-class Worker {
+class FeaturesWorker {
  public:
   using T = Compute<S>;
 
-  Worker(const FeaturesForward& forward, const SegmentStarts<S>& starts)
+  FeaturesWorker(const FeaturesForward& forward, const SegmentStarts<S>& starts)
       : forward_(forward),
         call_(forward.call),
         starts_(starts),
@@ -84,8 +85,14 @@ class Worker {
     multiply<false>(Matrix<T>{keys_.features(), M_}, columns_, kFeatureChunk, scores_,
                     kFeatureChunk, rows, width, call_.M, &ahead_);
     levels_.weigh(scores_, rows, width);
-    multiply<true>(Matrix<T>{keys_.values(), E_}.transposed(), scores_, kFeatureChunk, output_,
-                   kFeatureChunk, call_.E, width, rows, &ahead_);
+    const Matrix<T> values = Matrix<T>{keys_.values(), E_}.transposed();
+    if (are_finite(keys_.values(), rows * E_)) {
+      multiply<true>(values, scores_, kFeatureChunk, output_, kFeatureChunk, call_.E, width, rows,
+                     &ahead_);
+    } else {
+      multiply_by_seen(values, scores_, kFeatureChunk, output_, kFeatureChunk, call_.E, width,
+                       rows);
+    }
     multiply<true>(Matrix<T>{keys_.ones(), 0}, scores_, kFeatureChunk,
                    output_ + call_.E * kFeatureChunk, kFeatureChunk, 1, width, rows);
   }
@@ -124,12 +131,12 @@ class Worker {
 };
 
 template <class S>
-void run(const FeaturesForward& forward) {
+void run_features_forward(const FeaturesForward& forward) {
   const FeaturesCall& call = forward.call;
   const SegmentStarts<S> starts(call);
   const int64_t segments = segment_count(call);
   const auto body = [&](int64_t begin, int64_t end) {
-    Worker<S> worker(forward, starts);
+    FeaturesWorker<S> worker(forward, starts);
     for (int64_t job = begin; job < end; ++job) worker.run(job / segments, job % segments);
   };
   call.parallel(call.B * call.H * segments, RangeFunction(body));
@@ -138,7 +145,7 @@ void run(const FeaturesForward& forward) {
 }  // namespace
 
 void features_forward(const FeaturesForward& forward) {
-  by_storage(forward.call.storage, [&]<class S>() { run<S>(forward); });
+  by_storage(forward.call.storage, [&]<class S>() { run_features_forward<S>(forward); });
 }
 
 }  // namespace lavo::cpu::LAVO_ISA

@@ -8,12 +8,13 @@ namespace {
 
 /// One thread's work: chunks of (batch, head), each from its last tile to its first.
 template <class S>
-class Worker {
+class LavoBackwardWorker {
  public:
   using T = Compute<S>;
 
   /// sums [B, H, chunks, sources, padded R]: of every chunk, for those before it.
-  Worker(const LavoBackward& backward, const Bases<T>& bases, const Starts<S>& starts, T* sums)
+  LavoBackwardWorker(const LavoBackward& backward, const Bases<T>& bases, const Starts<S>& starts,
+                     T* sums)
       : backward_(backward),
         call_(backward.call),
         bases_(bases),
@@ -292,7 +293,7 @@ class Worker {
 };
 
 template <class S>
-void run(const LavoBackward& backward) {
+void run_lavo_backward(const LavoBackward& backward) {
   using T = Compute<S>;
   const LavoCall& call = backward.call;
   const Bases<T> bases(call);
@@ -310,7 +311,7 @@ void run(const LavoBackward& backward) {
   const bool whole = call.source != MemorySource::kNone && call.mean == MeanKind::kWhole;
   const auto each = [&](int64_t jobs, const auto& work) {
     const auto body = [&](int64_t begin, int64_t end) {
-      Worker<S> worker(backward, bases, starts, sums);
+      LavoBackwardWorker<S> worker(backward, bases, starts, sums);
       for (int64_t job = begin; job < end; ++job) work(worker, job);
     };
     call.parallel(jobs, RangeFunction(body));
@@ -320,11 +321,11 @@ void run(const LavoBackward& backward) {
   };
 
   if (apart && call.mean == MeanKind::kRunning && call.source != MemorySource::kNone) {
-    each(call.B * call.H * chunks, [&](Worker<S>& worker, int64_t job) {
+    each(call.B * call.H * chunks, [&](LavoBackwardWorker<S>& worker, int64_t job) {
       worker.sum_up(job / chunks / call.H, job / chunks % call.H, job % chunks);
     });
   }
-  each(apart ? groups * chunks : groups, [&](Worker<S>& worker, int64_t job) {
+  each(apart ? groups * chunks : groups, [&](LavoBackwardWorker<S>& worker, int64_t job) {
     for (int64_t chunk = chunks - 1; chunk >= 0; --chunk) {
       if (apart && chunk != job % chunks) continue;
       of_group(apart ? job / chunks : job, [&](int64_t b, int64_t h) {
@@ -334,7 +335,7 @@ void run(const LavoBackward& backward) {
     }
   });
   if (!whole) return;
-  each(groups, [&](Worker<S>& worker, int64_t group) {
+  each(groups, [&](LavoBackwardWorker<S>& worker, int64_t group) {
     of_group(group, [&](int64_t b, int64_t h) { worker.finish_whole(b, h); });
   });
 }
@@ -342,7 +343,7 @@ void run(const LavoBackward& backward) {
 }  // namespace
 
 void lavo_backward(const LavoBackward& backward) {
-  by_storage(backward.call.storage, [&]<class S>() { run<S>(backward); });
+  by_storage(backward.call.storage, [&]<class S>() { run_lavo_backward<S>(backward); });
 }
 
 }  // namespace lavo::cpu::LAVO_ISA

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "lavo/kernels/cpu/engine/finite.h"
 #include "lavo/kernels/cpu/lavo/memory.h"
 #include "lavo/kernels/cpu/lavo/window.h"
 
@@ -7,11 +8,11 @@ namespace {
 
 /// One thread's work: chunks of (batch, head), tile by tile.
 template <class S>
-class Worker {
+class LavoForwardWorker {
  public:
   using T = Compute<S>;
 
-  Worker(const LavoForward& forward, const Bases<T>& bases, const Starts<S>& starts)
+  LavoForwardWorker(const LavoForward& forward, const Bases<T>& bases, const Starts<S>& starts)
       : forward_(forward),
         call_(forward.call),
         bases_(bases),
@@ -86,8 +87,14 @@ class Worker {
       load_tile<S>(value.at(key), value.stride, count, call_.E, visible_from(call_, b, key),
                    value_);
       const Matrix<T> weights{window_.weights() + j, window_.width()};
-      const auto product = add || j > 0 ? multiply<true, T> : multiply<false, T>;
-      product(weights, value_, E_, output_, E_, rows, E_, count, &ahead_);
+      const bool first = !add && j == 0;
+      if (are_finite(value_, count * E_)) {
+        const auto product = first ? multiply<false, T> : multiply<true, T>;
+        product(weights, value_, E_, output_, E_, rows, E_, count, &ahead_);
+      } else {
+        for (int64_t c = 0; first && c < rows * E_; ++c) output_[c] = 0;
+        multiply_seen(weights, value_, E_, output_, E_, rows, E_, count);
+      }
     }
   }
 
@@ -103,13 +110,13 @@ class Worker {
 };
 
 template <class S>
-void run(const LavoForward& forward) {
+void run_lavo_forward(const LavoForward& forward) {
   const LavoCall& call = forward.call;
   const Bases<Compute<S>> bases(call);
   const Starts<S> starts(call, forward.stream, bases);
   const int64_t chunks = lavo_chunks(call);
   const auto body = [&](int64_t begin, int64_t end) {
-    Worker<S> worker(forward, bases, starts);
+    LavoForwardWorker<S> worker(forward, bases, starts);
     for (int64_t job = begin; job < end; ++job) {
       const int64_t bh = job / chunks;
       worker.run(bh / call.H, bh % call.H, job % chunks);
@@ -122,7 +129,7 @@ void run(const LavoForward& forward) {
 }  // namespace
 
 void lavo_forward(const LavoForward& forward) {
-  by_storage(forward.call.storage, [&]<class S>() { run<S>(forward); });
+  by_storage(forward.call.storage, [&]<class S>() { run_lavo_forward<S>(forward); });
 }
 
 }  // namespace lavo::cpu::LAVO_ISA

@@ -155,7 +155,7 @@ class WindowTile {
       Vector<T> z = load(row + c) * scale;
       if (bias) z += load(bias + c);
       if (visible_) z += load(hidden_ + c);
-      store(row + c, (column >= begin) & (column < end) ? z : broadcast(-T(__builtin_inf())));
+      store(row + c, ((column >= begin) & (column < end)) ? z : broadcast(-T(__builtin_inf())));
     }
   }
 
