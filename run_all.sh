@@ -22,7 +22,7 @@ options
   --device cpu|cuda[:i]             where to measure; default cpu; cuda builds the preset `cuda`
   --threads N                       CPU threads of each cell; default: as each sweep says
   --output DIR                      results and report; default out/PROFILE; a second run resumes
-  --preset NAME                     release, debug, sanitize, tsan or cuda, of CMakePresets.json
+  --preset NAME                     release, clang, debug, sanitize, tsan or cuda, of CMakePresets.json
 
 environment
   CMAKE_PREFIX_PATH   a LibTorch 2.11 of your own: then none is installed
@@ -240,7 +240,10 @@ elif [[ $device =~ ^cuda(:[0-9]+)?$ ]]; then
 else
   fail "--device: got '$device', wanted cpu, cuda or cuda:i"
 fi
-one_of preset "$preset" release debug sanitize tsan cuda
+one_of preset "$preset" release clang debug sanitize tsan cuda
+if [[ $preset == clang ]] && ! command -v clang++ >/dev/null; then
+  fail "the preset clang needs clang++ 14 or later on PATH, and its libomp (apt-get install clang libomp-dev)"
+fi
 if [[ $preset == cuda ]] && ! command -v nvcc >/dev/null; then
   fail "the preset cuda needs nvcc 13 on PATH"
 fi

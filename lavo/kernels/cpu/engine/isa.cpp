@@ -3,8 +3,19 @@
 
 #include <atomic>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace lavo::cpu {
 namespace {
+
+#if defined(__x86_64__)
+bool has_half_conversions() {  // clang's __builtin_cpu_supports has no word for them
+  unsigned a, b, c = 0, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
 
 Isa best_isa() {
   if (has_isa(Isa::kAvx512)) return Isa::kAvx512;
@@ -27,7 +38,7 @@ bool has_isa(Isa isa) {
              has_isa(Isa::kAvx2);
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             __builtin_cpu_supports("f16c");
+             has_half_conversions();
     default:
       return true;
   }

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include <utility>  // integer_sequence, a type: nothing of it that linkers share is called
+
 #if defined(__F16C__)
 #include <immintrin.h>
 #endif
@@ -35,10 +37,13 @@ template <class T>
 inline constexpr int kLanes = kVectorBytes / int{sizeof(T)};
 
 /// 16-bit storage. bfloat16 is the upper half of a float; float16 is what the hardware calls half.
+/// Both by their bits: not every compiler has _Float16 for every machine.
 struct BFloat16 {
   uint16_t bits;
 };
-using Float16 = _Float16;
+struct Float16 {
+  uint16_t bits;
+};
 
 /// float for 16-bit storage, the type itself otherwise.
 template <class S>
@@ -101,9 +106,14 @@ LAVO_INLINE Vector<float> load(const Float16* p) {
 #elif defined(__F16C__)
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 #else
-  Vector<float> v;
-  for (int i = 0; i < kLanes<float>; ++i) v[i] = static_cast<float>(p[i]);
-  return v;
+  const auto half = __builtin_convertvector(load_bits<HalfWidth>(p), Vector<uint32_t>);
+  const Vector<uint32_t> magnitude = half & 0x7fff, shifted = magnitude << 13;
+  // The exponent's bias is 112 more in a float; infinity and NaN keep an exponent of ones.
+  const Vector<uint32_t> normal = shifted + (magnitude < 0x7c00 ? broadcast<uint32_t>(112u << 23)
+                                                                : broadcast<uint32_t>(224u << 23));
+  const auto subnormal = bits_of<Vector<uint32_t>>(
+      __builtin_convertvector(bits_of<Vector<int32_t>>(magnitude), Vector<float>) * 0x1p-24f);
+  return bits_of<Vector<float>>((magnitude < 0x400 ? subnormal : normal) | (half & 0x8000) << 16);
 #endif
 }
 
@@ -116,7 +126,19 @@ LAVO_INLINE void store(Float16* p, Vector<float> v) {
   const __m128i half = _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), half);
 #else
-  for (int i = 0; i < kLanes<float>; ++i) p[i] = static_cast<Float16>(v[i]);
+  const auto bits = bits_of<Vector<uint32_t>>(v);
+  const Vector<uint32_t> magnitude = bits & 0x7fffffff;
+  const Vector<uint32_t> normal =
+      (magnitude - (112u << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+  // Added to 1/2, whose last digit is the smallest subnormal half, a float is rounded as one.
+  const auto subnormal =
+      bits_of<Vector<uint32_t>>(bits_of<Vector<float>>(magnitude) + 0.5f) - 0x3f000000u;
+  const Vector<uint32_t> infinite =
+      magnitude > 0x7f800000 ? broadcast<uint32_t>(0x7e00) : broadcast<uint32_t>(0x7c00);
+  const Vector<uint32_t> finite = magnitude < 0x38800000 ? subnormal : normal;
+  const HalfWidth half = __builtin_convertvector(
+      (magnitude < 0x47800000 ? finite : infinite) | (bits & 0x80000000) >> 16, HalfWidth);
+  __builtin_memcpy(p, &half, sizeof(half));
 #endif
 }
 
@@ -136,11 +158,27 @@ LAVO_INLINE auto lane_numbers() {
   return index;
 }
 
+template <class T>
+using LaneSequence = std::make_integer_sequence<int, kLanes<T>>;
+
+// Exchanges are said to gcc in its own words: with clang's it makes one instruction of other
+// products and sums around them, and last digits change.
+
+/// Lanes a step apart, exchanged.
+template <int kStep, class V, int... kLane>
+LAVO_INLINE V exchange_lanes(V v, std::integer_sequence<int, kLane...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(v, v, (kLane ^ kStep)...);
+#else
+  return __builtin_shuffle(v, lane_numbers<decltype(v[0] + 0)>() ^ kStep);
+#endif
+}
+
 /// `combine` over all lanes, in every lane.
 template <int kStep, class V, class Combine>
 LAVO_INLINE V reduce_lanes(V v, Combine combine) {
   using T = decltype(v[0] + 0);
-  v = combine(v, __builtin_shuffle(v, lane_numbers<T>() ^ kStep));
+  v = combine(v, exchange_lanes<kStep>(v, LaneSequence<T>()));
   if constexpr (kStep > 1) v = reduce_lanes<kStep / 2>(v, combine);
   return v;
 }
@@ -201,19 +239,30 @@ LAVO_INLINE Vector<T> exp(Vector<T> x) {
   return x < C::kSmallest ? Vector<T>{} : bits_of<Vector<T>>(scaled);
 }
 
+/// Of two rows: the blocks of kStep lanes that stand right in one and left in the other, exchanged.
+template <int kStep, class V, int... kLane>
+LAVO_INLINE void exchange_blocks(V& a, V& b, std::integer_sequence<int, kLane...>) {
+  constexpr int kCount = sizeof...(kLane);
+#if defined(__clang__)
+  const V first =
+      __builtin_shufflevector(a, b, (kLane & kStep ? (kLane ^ kStep) + kCount : kLane)...);
+  b = __builtin_shufflevector(a, b, (kLane & kStep ? kLane + kCount : kLane ^ kStep)...);
+#else
+  const auto lane = lane_numbers<decltype(a[0] + 0)>();
+  const auto right = (lane & kStep) != 0;
+  const V first = __builtin_shuffle(a, b, right ? (lane ^ kStep) + kCount : lane);
+  b = __builtin_shuffle(a, b, right ? lane + kCount : lane ^ kStep);
+#endif
+  a = first;
+}
+
 /// rows[i][j] -> rows[j][i], by exchanging blocks of half, a quarter, ... of the side.
 template <class T, int kStep = kLanes<T> / 2>
 LAVO_INLINE void transpose(Vector<T> (&rows)[kLanes<T>]) {
-  const auto lane = lane_numbers<T>();
-  const auto upper = (lane & kStep) != 0;
-  const auto first = upper ? (lane ^ kStep) + kLanes<T> : lane;
-  const auto second = upper ? lane + kLanes<T> : lane ^ kStep;
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes<T>; ++i) {
     if (i & kStep) continue;
-    const Vector<T> a = rows[i], b = rows[i + kStep];
-    rows[i] = __builtin_shuffle(a, b, first);
-    rows[i + kStep] = __builtin_shuffle(a, b, second);
+    exchange_blocks<kStep>(rows[i], rows[i + kStep], LaneSequence<T>());
   }
   if constexpr (kStep > 1) transpose<T, kStep / 2>(rows);
 }
