@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "lavo/operators/attend.h"
 
-#include <ATen/autocast_mode.h>
-#include <torch/library.h>
-
+#include <algorithm>
 #include <limits>
 
-#include "lavo/operators/attend_schema.h"
+#include "lavo/operators/attend_call.h"
 
 namespace lavo {
 namespace {
 
 constexpr int64_t kWidestWindow = 16384;  // keys: a tile's weights on them are 1 MiB
 
-at::Tensor run(const AttendInputs& given, const cpu::LavoStream& stream, int64_t past,
-               int64_t first) {
+at::Tensor run_attend(const AttendInputs& given, const cpu::LavoStream& stream, int64_t past,
+                      int64_t first) {
   const AttendInputs in = checked(given, past);
-  at::Tensor output = empty_output(in);
+  at::Tensor output = empty_tokens(given.query, given.value);
   cpu::LavoForward forward{cpu_call(in), cpu_tokens(output), stream};
   forward.call.past = past;
   forward.call.first = first;
@@ -24,34 +22,14 @@ at::Tensor run(const AttendInputs& given, const cpu::LavoStream& stream, int64_t
   return output;
 }
 
-at::Tensor attend_cpu(const AttendInputs& in) { return run(in, {}, 0, 0); }
-at::Tensor attend_meta(const AttendInputs& in) { return empty_output(in); }
-
-/// Tokens in the region's 16 bits, everything else in float32 as the kernels want it.
-at::Tensor attend_autocast(const AttendInputs& given) {
-  const c10::impl::ExcludeDispatchKeyGuard guard(c10::autocast_dispatch_keyset);
-  AttendInputs in = given;
-  const auto device = in.query.device().type();
-  const auto type = at::autocast::get_lower_precision_fp_from_device_type(device);
-  for (at::Tensor* x : {&in.query, &in.key, &in.value}) {
-    *x = at::autocast::cached_cast(type, *x, device);
-  }
-  for (at::Tensor* x :
-       {&in.weights, &in.key_bases, &in.value_bases, &in.projected, &in.bias, &in.decay}) {
-    if (x->defined()) *x = at::autocast::cached_cast(at::kFloat, *x, device);
-  }
-  return attend(in);
-}
+Results attend_cpu(const AttendInputs& in) { return {run_attend(in, {}, 0, 0)}; }
+Results attend_meta(const AttendInputs& in) { return {empty_tokens(in.query, in.value)}; }
 
 double* state_data(const at::Tensor& x) { return x.defined() ? x.data_ptr<double>() : nullptr; }
 
 }  // namespace
 
-at::Tensor attend(const AttendInputs& in) {
-  static const auto op =
-      c10::Dispatcher::singleton().findSchemaOrThrow("lavo::attend", "").typed<AttendOp::Forward>();
-  return with_arguments(in, [](const auto&... arguments) { return op.call(arguments...); });
-}
+at::Tensor attend(const AttendInputs& in) { return call_operator(in)[0]; }
 
 std::string attend_refusal(const AttendFacts& facts) {
   const int64_t most = std::numeric_limits<int32_t>::max();
@@ -75,21 +53,16 @@ std::string attend_refusal(const AttendFacts& facts) {
 bool can_attend(const AttendInputs& in) { return attend_refusal(facts_of(in)).empty(); }
 
 at::Tensor attend_piece(const AttendInputs& in, AttendStream& stream) {
-  return run(
+  require_one_device(in);
+  in.validate();
+  TORCH_CHECK(stream.past >= 0 && stream.position >= stream.past,
+              "lavo::attend: a piece at position ", stream.position, " cannot have ", stream.past,
+              " keys before it");
+  return run_attend(
       in, {state_data(stream.key_mean), state_data(stream.value_mean), state_data(stream.weight)},
       stream.past, stream.position);
 }
 
-TORCH_LIBRARY_FRAGMENT(lavo, m) {
-  m.def((std::string("attend(") + kAttendArguments + ") -> Tensor").c_str());
-}
-TORCH_LIBRARY_IMPL(lavo, CPU, m) { m.impl("attend", TORCH_FN(AttendOp::forward<attend_cpu>)); }
-TORCH_LIBRARY_IMPL(lavo, Meta, m) { m.impl("attend", TORCH_FN(AttendOp::forward<attend_meta>)); }
-TORCH_LIBRARY_IMPL(lavo, AutocastCPU, m) {
-  m.impl("attend", TORCH_FN(AttendOp::forward<attend_autocast>));
-}
-TORCH_LIBRARY_IMPL(lavo, AutocastCUDA, m) {
-  m.impl("attend", TORCH_FN(AttendOp::forward<attend_autocast>));
-}
+TORCH_LIBRARY_FRAGMENT(lavo, m) { define<AttendInputs, attend_cpu, attend_meta>(m); }
 
 }  // namespace lavo

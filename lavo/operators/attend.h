@@ -6,9 +6,10 @@
 #include <c10/core/DeviceType.h>
 #include <c10/core/ScalarType.h>
 
-#include <array>
-#include <optional>
+#include <functional>
 #include <string>
+
+#include "lavo/operators/arguments.h"
 
 namespace lavo {
 
@@ -37,10 +38,24 @@ struct AttendInputs {
   int64_t look_back = 0;
   bool causal = false;
   bool cross = false;
+
+  static constexpr auto kOperator = "lavo::attend";
+  static constexpr int kResults = 1;
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& v);
+  void validate() const;
+  using Backward = struct AttendBackward;
+  Backward backward(const Results& gradients, const std::function<bool(size_t)>& wanted) const;
 };
 
-/// (B,H,T,E) in the type of the query, laid out as the query where E = D. Through the dispatcher:
-/// differentiable in query, key, value, weights, bases, projected and bias.
+/// (B,H,T,E) in the type of the query; in memory as the query lies: heads inside tokens or tokens
+/// inside heads. Through the dispatcher: differentiable once, by grad and vjp, in query, key,
+/// value, weights, bases, projected and bias; second derivatives and forward mode (jvp) are
+/// refused. In gradients numbers below the smallest normal one count as zeros.
+///
+/// On the CPU what is not finite reaches no output whose query does not see it: outputs before
+/// token t are the same bits whatever stands at t and later, and those of other windows too. On
+/// CUDA it may reach back to the begin of a tile of 64 tokens.
 at::Tensor attend(const AttendInputs& in);
 
 /// What decides whether a kernel takes a call, known before there are tensors. Letters as above.

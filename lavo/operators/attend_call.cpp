@@ -2,13 +2,13 @@
 #include "lavo/operators/attend_call.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
+
+#include <limits>
 
 namespace lavo {
 namespace {
 
-constexpr auto kName = "lavo::attend";
+constexpr auto kName = AttendInputs::kOperator;
 
 cpu::MemorySource source_of(const std::string& memory) {
   if (memory == "none") return cpu::MemorySource::kNone;
@@ -19,6 +19,15 @@ cpu::MemorySource source_of(const std::string& memory) {
   return cpu::MemorySource::kProjected;
 }
 
+void require_decays(const at::Tensor& decay_R) {
+  const at::Tensor decays = decay_R.to(at::kDouble);
+  for (int64_t r = 0; r < decays.size(0); ++r) {
+    const double decay = decays.const_data_ptr<double>()[r];
+    TORCH_CHECK(decay > 0 && decay <= 1, "lavo::attend: every decay must be > 0 and <= 1, got ",
+                decay, " for row ", r);
+  }
+}
+
 bool is_same_memory(const at::Tensor& a, const at::Tensor& b) {
   return a.unsafeGetTensorImpl() == b.unsafeGetTensorImpl() ||
          (a.const_data_ptr() == b.const_data_ptr() && a.sizes() == b.sizes() &&
@@ -26,6 +35,15 @@ bool is_same_memory(const at::Tensor& a, const at::Tensor& b) {
 }
 
 }  // namespace
+
+void AttendInputs::validate() const {
+  const auto require = [](const char* name, int64_t x) {  // products of two fit into 64 bits
+    TORCH_CHECK(x >= 0 && x <= std::numeric_limits<int32_t>::max(), kOperator, ": ", name,
+                " must be at least 0 and less than 2^31, got ", x);
+  };
+  require("window", window);
+  require("look_back", look_back);
+}
 
 AttendInputs checked(AttendInputs in, int64_t past) {
   for (at::Tensor* x : {&in.query, &in.key, &in.value}) {
@@ -56,11 +74,13 @@ AttendInputs checked(AttendInputs in, int64_t past) {
     if (source == cpu::MemorySource::kProjected) {
       in.projected = side_input(kName, in.projected, "projected", type, {B, S - past, R});
     }
-    if (in.decay.defined()) in.decay = side_input(kName, in.decay, "decay", type, {R});
+    if (in.decay.defined()) {
+      in.decay = side_input(kName, in.decay, "decay", type, {R});
+      if (in.decay.is_cpu()) require_decays(in.decay);
+    }
   }
-  TORCH_CHECK(in.window >= 0 && in.look_back >= 0 && !(in.cross && in.window > 0),
-              "lavo::attend: window ", in.window, " and look_back ", in.look_back,
-              " must be >= 0, and 0 with cross attention");
+  TORCH_CHECK(!(in.cross && in.window > 0),
+              "lavo::attend: window must be 0 with cross attention, got ", in.window);
   TORCH_CHECK(in.cross || in.query.size(2) + past == S, "lavo::attend: ", in.query.size(2),
               " queries after ", past, " keys, but ", S, " keys in self attention");
   TORCH_CHECK(!in.decay.defined() || (in.causal && !in.cross),
@@ -130,10 +150,18 @@ cpu::LavoCall cpu_call(const AttendInputs& in) {
   return call;
 }
 
-at::Tensor empty_output(const AttendInputs& in) {
-  if (in.value.size(3) == in.query.size(3)) return at::empty_like(in.query);
-  return at::empty({in.query.size(0), in.query.size(1), in.query.size(2), in.value.size(3)},
-                   in.query.options());
+AttendGradients empty_gradients(const AttendBackward& call) {
+  const AttendInputs& in = call.in;
+  const auto like = [](const at::Tensor& x) { return x.defined() ? empty_contiguous(x) : x; };
+  AttendGradients g{empty_tokens(in.query, in.query), empty_tokens(in.key, in.key),
+                    empty_tokens(in.value, in.value), like(in.weights)};
+  if (in.memory != "none" && call.wants_bases) {
+    g.key_bases = like(in.key_bases);
+    g.value_bases = like(in.value_bases);
+  }
+  if (in.memory == "projected") g.projected = like(in.projected);
+  if (in.window > 0) g.bias = like(in.bias);
+  return g;
 }
 
 }  // namespace lavo

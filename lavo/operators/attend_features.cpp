@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lavo/operators/attend_features.h"
 
-#include <ATen/autocast_mode.h>
-#include <torch/library.h>
-
-#include <string>
+#include <cmath>
 
 #include "lavo/operators/attend_features_call.h"
 #include "lavo/operators/kernel_tensors.h"
@@ -12,35 +9,29 @@
 namespace lavo {
 namespace {
 
-constexpr auto kFeaturesName = "lavo::attend_features";
+constexpr auto kFeaturesName = FeatureInputs::kOperator;
 
-FeatureOutputs empty_results(const FeatureInputs& in) {
+Results features_meta(const FeatureInputs& in) {
   return {empty_contiguous(in.value), empty_contiguous(in.sum)};
 }
 
-FeatureOutputs features_cpu(const FeatureInputs& given) {
+Results features_cpu(const FeatureInputs& given) {
   const FeatureInputs in = checked(given);
-  FeatureOutputs out = empty_results(in);
-  cpu::features_forward({cpu_call(in), cpu_tokens(out.output), out.sum.mutable_data_ptr<double>()});
+  Results out = features_meta(in);
+  cpu::features_forward({cpu_call(in), cpu_tokens(out[0]), out[1].mutable_data_ptr<double>()});
   return out;
 }
 
-FeatureOutputs features_meta(const FeatureInputs& in) { return empty_results(in); }
-
-/// Values in the region's 16 bits, everything else in float32 as the kernels want it.
-FeatureOutputs features_autocast(const FeatureInputs& given) {
-  const c10::impl::ExcludeDispatchKeyGuard guard(c10::autocast_dispatch_keyset);
-  FeatureInputs in = given;
-  const auto device = in.value.device().type();
-  const auto type = at::autocast::get_lower_precision_fp_from_device_type(device);
-  in.value = at::autocast::cached_cast(type, in.value, device);
-  for (at::Tensor* x : {&in.query, &in.key, &in.level, &in.sum_level}) {
-    if (x->defined()) *x = at::autocast::cached_cast(at::kFloat, *x, device);
-  }
-  return attend_features(in);
-}
-
 }  // namespace
+
+void FeatureInputs::validate() const {
+  for (const auto& [name, x] : {std::pair{"epsilon", normaliser.epsilon},
+                                {"feature_epsilon", normaliser.feature_epsilon},
+                                {"smallest", normaliser.smallest}}) {
+    TORCH_CHECK(x >= 0 && std::isfinite(x), kOperator, ": ", name, " must be >= 0 and finite, got ",
+                x);
+  }
+}
 
 FeatureInputs checked(FeatureInputs in) {
   TORCH_CHECK(in.query.dim() == 4 && in.value.dim() == 4 && in.value.numel() > 0, kFeaturesName,
@@ -102,9 +93,8 @@ cpu::FeaturesCall cpu_call(const FeatureInputs& in) {
 }
 
 FeatureOutputs attend_features(const FeatureInputs& in) {
-  using Signature = decltype(FeatureForward::boxed<features_cpu>);
-  auto [output, sum] = call_feature_operator<Signature>(kFeaturesName, in);
-  return {output, sum};
+  const Results out = call_operator(in);
+  return {out[0], out[1]};
 }
 
 std::string attend_features_refusal(const AttendFeaturesFacts& facts) {
@@ -119,20 +109,6 @@ bool can_attend_features(const at::Tensor& value, int64_t features, bool levels)
   return attend_features_refusal(facts_of(value, features, levels)).empty();
 }
 
-TORCH_LIBRARY_FRAGMENT(lavo, m) {
-  m.def((std::string("attend_features(") + kFeatureArguments + ") -> (Tensor, Tensor)").c_str());
-}
-TORCH_LIBRARY_IMPL(lavo, CPU, m) {
-  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_cpu>));
-}
-TORCH_LIBRARY_IMPL(lavo, Meta, m) {
-  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_meta>));
-}
-TORCH_LIBRARY_IMPL(lavo, AutocastCPU, m) {
-  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_autocast>));
-}
-TORCH_LIBRARY_IMPL(lavo, AutocastCUDA, m) {
-  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_autocast>));
-}
+TORCH_LIBRARY_FRAGMENT(lavo, m) { define<FeatureInputs, features_cpu, features_meta>(m); }
 
 }  // namespace lavo

@@ -6,9 +6,11 @@
 #include <c10/core/DeviceType.h>
 #include <c10/core/ScalarType.h>
 
+#include <functional>
 #include <string>
 
 #include "lavo/kernels/cpu/features/call.h"
+#include "lavo/operators/arguments.h"
 
 namespace lavo {
 
@@ -40,6 +42,14 @@ struct FeatureInputs {
   at::Tensor sum;             ///< (B,H,E+1,M) float64: of the tokens before, zeros if none
   at::Tensor sum_level = {};  ///< (B,H), the level that `sum` stands at; with `level`
   FeatureNormaliser normaliser = {};
+
+  static constexpr auto kOperator = "lavo::attend_features";
+  static constexpr int kResults = 2;
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& v);
+  void validate() const;
+  using Backward = struct FeatureBackward;
+  Backward backward(const Results& gradients, const std::function<bool(size_t)>& wanted) const;
 };
 
 struct FeatureOutputs {
@@ -47,7 +57,11 @@ struct FeatureOutputs {
   at::Tensor sum;     ///< (B,H,E+1,M) float64, of all tokens so far, at the last one's level
 };
 
-/// Through the dispatcher: differentiable in query, key, value and sum.
+/// Through the dispatcher: differentiable once, by grad and vjp, in query, key, value and sum;
+/// second derivatives and forward mode (jvp) are refused. In gradients numbers below the smallest
+/// normal one count as zeros. On the CPU outputs before token t are the same bits whatever stands
+/// at t and later, NaN and infinity too. On CUDA those may reach back to the begin of a tile of 64
+/// tokens.
 FeatureOutputs attend_features(const FeatureInputs& in);
 
 /// What decides whether a kernel takes a call, known before there are features.

@@ -111,8 +111,9 @@ class ExtendedCall {
       x.add_(at::matmul(key_, G.transpose(2, 3)));
       sum = sum + grad_sum;
     }
-    return {query.narrow(3, 0, M()).contiguous(), key.narrow(3, 0, M()).contiguous(),
-            x.narrow(3, 0, E()).to(in_.value.scalar_type()).contiguous(), sum.contiguous()};
+    return {with_plain_strides(query.narrow(3, 0, M())), with_plain_strides(key.narrow(3, 0, M())),
+            with_plain_strides(x.narrow(3, 0, E()).to(in_.value.scalar_type())),
+            with_plain_strides(sum)};
   }
 
   at::ScalarType value_type() const { return in_.value.scalar_type(); }
@@ -152,7 +153,8 @@ using WithoutAutocast = c10::impl::ExcludeDispatchKeyGuard;
 FeatureOutputs features_forward_by_sums(const CausalSums& causal_sums, const FeatureInputs& in) {
   const WithoutAutocast guard(c10::autocast_dispatch_keyset);
   const ExtendedCall call(causal_sums, in);
-  return {call.output().to(call.value_type()).contiguous(), call.sum_after().contiguous()};
+  return {with_plain_strides(call.output().to(call.value_type())),
+          with_plain_strides(call.sum_after())};
 }
 
 FeatureGradients features_backward_by_sums(const CausalSums& causal_sums,

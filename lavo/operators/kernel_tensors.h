@@ -25,6 +25,14 @@ at::Tensor with_dense_rows(const at::Tensor& x_BHTD);
 /// Of the same sizes, which may be symbols.
 at::Tensor empty_contiguous(const at::Tensor& like);
 
+/// The same numbers with the strides of a contiguous tensor, in dimensions of size 1 too.
+at::Tensor with_plain_strides(const at::Tensor& x);
+
+/// Tokens (B,H,T,E), E as in `width`: [B,T,H,E] in memory where `like` has heads inside tokens,
+/// else [B,H,T,E]. Every device and Meta lay out their results so, whatever they make of their
+/// inputs.
+at::Tensor empty_tokens(const at::Tensor& like, const at::Tensor& width);
+
 cpu::Tokens cpu_tokens(const at::Tensor& x_BHTD);
 
 inline const void* data_or_null(const at::Tensor& x) {
@@ -33,5 +41,7 @@ inline const void* data_or_null(const at::Tensor& x) {
 
 /// By LibTorch's threads.
 void cpu_parallel_for(int64_t count, cpu::RangeFunction body);
+/// The same for gradients: numbers below the smallest normal one count as zeros.
+void cpu_parallel_for_flushing(int64_t count, cpu::RangeFunction body);
 
 }  // namespace lavo

@@ -10,8 +10,12 @@ B, H, M, E = 2, 2, 6, 3
 
 class AttendFeatures(OperatorTests, unittest.TestCase):
     operator = torch.ops.lavo.attend_features
+    token_axes = {0: 2, 1: 2, 2: 2, 4: 2}
 
-    def samples(self, dtype):
+    def sized(self, tokens):
+        return self.samples(torch.float32, tokens)["levels"]
+
+    def samples(self, dtype, length=35):
         torch.manual_seed(0)
         compute = torch.float64 if dtype == torch.float64 else torch.float32
 
@@ -27,9 +31,9 @@ class AttendFeatures(OperatorTests, unittest.TestCase):
                 draw(B, H, tokens, M),
                 draw(B, H, tokens, E, type=dtype),
                 key_mask,
-                level[..., 1:] if levels else None,
+                level[..., 1:].contiguous() if levels else None,
                 draw(B, H, E + 1, M, type=torch.float64),
-                level[..., 0] if levels else None,
+                level[..., 0].contiguous() if levels else None,
                 epsilon,
                 feature_epsilon,
                 smallest,
@@ -39,7 +43,7 @@ class AttendFeatures(OperatorTests, unittest.TestCase):
         mask[0, 6:] = False
         return {
             "epsilon": call(9, epsilon=1e-6),
-            "levels": call(35, levels=True),
+            "levels": call(length, levels=True),
             "levels, features' epsilon": call(8, levels=True, feature_epsilon=0.1),
             "smallest, hidden keys": call(10, key_mask=mask, smallest=1e-6),
         }
@@ -47,6 +51,15 @@ class AttendFeatures(OperatorTests, unittest.TestCase):
     def around(self, *arguments):
         output, sums = self.operator(arguments[0] * 2, *arguments[1:])
         return output.sin() + sums.sum()
+
+    def test_numbers_out_of_range(self):
+        names = [x.name for x in self.operator.default._schema.arguments]
+        for name in ("epsilon", "feature_epsilon", "smallest"):
+            for number in (float("nan"), float("inf"), -1.0):
+                wrong = self.sized(9)
+                wrong[names.index(name)] = number
+                with self.assertRaisesRegex(RuntimeError, f"{name} must be >= 0 and finite"):
+                    self.operator(*wrong)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,12 @@
 // lavo::attend on the GPU: what the kernels do not take is an error here, and is composed by
 // mechanisms, which ask can_attend first.
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-#include <torch/library.h>
 
 #include "lavo/kernels/cuda/lavo/call.h"
-#include "lavo/operators/attend_schema.h"
+#include "lavo/operators/attend_call.h"
 #include "lavo/operators/cuda/rows.h"
 
 namespace lavo {
@@ -78,15 +74,15 @@ struct Prepared {
   at::Tensor weights, counts, key_bases, value_bases, projected;
 };
 
-at::Tensor attend_cuda(const AttendInputs& given) {
+Results attend_cuda(const AttendInputs& given) {
   const c10::cuda::CUDAGuard guard(given.query.device());
   const Prepared p(given);
-  const at::Tensor output = at::empty_like(p.in.query);
+  const at::Tensor output = empty_tokens(given.query, given.value);
   const at::Tensor sums = scratch(output, cuda::lavo_sums_floats(p.shape));
   C10_CUDA_CHECK(static_cast<cudaError_t>(
       cuda::lavo_forward(p.shape, p.call, rows_of(output), floats(sums),
                          c10::cuda::getCurrentCUDAStream(given.query.get_device()))));
-  return output;
+  return {output};
 }
 
 /// (H,...) per head; (1,...) where the heads share the bases.
@@ -94,45 +90,46 @@ at::Tensor of_heads(const at::Tensor& x, int64_t heads) {
   return heads == 1 && x.size(0) != 1 ? x.sum(0, /*keepdim=*/true) : x;
 }
 
-AttendGradients backward_cuda(const at::Tensor& grad_output, const AttendInputs& given,
-                              bool wants_bases) {
-  const c10::cuda::CUDAGuard guard(given.query.device());
-  const Prepared p(given);
+Results attend_backward_cuda(const AttendBackward& given) {
+  const c10::cuda::CUDAGuard guard(given.in.query.device());
+  const Prepared p(given.in);
   const cuda::LavoShape& s = p.shape;
   const auto options = p.in.query.options().dtype(at::kFloat);
-  const at::Tensor upstream = with_aligned_rows(grad_output);
-  AttendGradients g{at::empty_like(p.in.query), at::empty_like(p.in.key),
-                    at::empty_like(p.in.value), at::empty({s.heads, 2}, options)};
+  const at::Tensor upstream = with_aligned_rows(given.grad_output);
+  const AttendGradients g = empty_gradients(given);
+  const at::Tensor weights = at::empty({s.heads, 2}, options);
   cuda::LavoGradients to;
   to.query = rows_of(g.query), to.key = rows_of(g.key), to.value = rows_of(g.value);
-  to.weights = floats(g.weights);
+  to.weights = floats(weights);
   const bool context = s.memory == cuda::Memory::kContext;
-  if (wants_bases && s.memory != cuda::Memory::kNone) {
-    g.key_bases = at::empty({s.heads, s.bases, s.width}, options);
-    g.value_bases = context ? at::empty_like(g.key_bases) : at::zeros_like(p.in.value_bases);
-    to.key_bases = floats(g.key_bases);
-    if (context) to.value_bases = floats(g.value_bases);
+  at::Tensor key_bases, value_bases;  // of each head
+  if (g.key_bases.defined()) {
+    key_bases = at::empty({s.heads, s.bases, s.width}, options);
+    to.key_bases = floats(key_bases);
+    if (context) value_bases = at::empty({s.heads, s.bases, s.width}, options);
+    if (context) to.value_bases = floats(value_bases);
   }
-  if (p.in.bias.defined() && p.in.window > 0) {
-    g.bias = at::empty({s.heads, 2 * s.window - 1}, options);
-    to.bias = floats(g.bias);
-  }
+  to.bias = floats(g.bias);
   at::Tensor projected;
   if (context) {
     projected = at::empty({s.batch, s.heads, s.length, s.bases}, p.in.query.options());
     to.context = rows_of(projected);
   }
-  const at::Tensor workspace = scratch(g.weights, cuda::lavo_workspace_floats(s));
+  const at::Tensor workspace = scratch(weights, cuda::lavo_workspace_floats(s));
   C10_CUDA_CHECK(static_cast<cudaError_t>(
       cuda::lavo_backward(s, p.call, rows_of(upstream), nullptr, to, floats(workspace),
                           c10::cuda::getCurrentCUDAStream(given.query.get_device()))));
-  g.weights = g.weights.t().contiguous();
-  if (context) g.projected = projected.sum(1, /*keepdim=*/false, at::kFloat);
+  g.weights.copy_(weights.t());
+  if (context) g.projected.copy_(projected.sum(1, /*keepdim=*/false, at::kFloat));
   if (g.key_bases.defined()) {
-    g.key_bases = of_heads(g.key_bases, p.in.key_bases.size(0));
-    g.value_bases = of_heads(g.value_bases, p.in.value_bases.size(0));
+    g.key_bases.copy_(of_heads(key_bases, p.in.key_bases.size(0)));
+    if (context) {
+      g.value_bases.copy_(of_heads(value_bases, p.in.value_bases.size(0)));
+    } else {
+      g.value_bases.zero_();  // key_bases has the sum of both
+    }
   }
-  return g;
+  return g.list();
 }
 
 }  // namespace
@@ -151,9 +148,9 @@ std::string attend_refusal_cuda(const AttendFacts& f) {
   return why ? std::string(why) + " on CUDA" : "";
 }
 
-TORCH_LIBRARY_IMPL(lavo, CUDA, m) {
-  m.impl("attend", TORCH_FN(AttendOp::forward<attend_cuda>));
-  m.impl("attend_backward", TORCH_FN(AttendOp::backward<backward_cuda>));
+TORCH_LIBRARY_FRAGMENT(lavo, m) {
+  implement<AttendInputs, attend_cuda>(m, c10::DispatchKey::CUDA);
+  implement<AttendBackward, attend_backward_cuda>(m, c10::DispatchKey::CUDA);
 }
 
 }  // namespace lavo

@@ -4,7 +4,6 @@
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-#include <torch/library.h>
 
 #include "lavo/kernels/cuda/features/causal_sum.h"
 #include "lavo/operators/cuda/rows.h"
@@ -44,18 +43,18 @@ void causal_sums_cuda(const at::Tensor& query, const at::Tensor& key, const at::
                        states.data_ptr<float>(), c10::cuda::getCurrentCUDAStream(v.get_device()))));
 }
 
-FeatureOutputs features_cuda(const FeatureInputs& in) {
+Results features_cuda(const FeatureInputs& in) {
   const c10::cuda::CUDAGuard guard(in.value.device());
   require_kernels(in);
-  return features_forward_by_sums(causal_sums_cuda, in);
+  const FeatureOutputs out = features_forward_by_sums(causal_sums_cuda, in);
+  return {out.output, out.sum};
 }
 
-FeatureGradients features_backward_cuda(const at::Tensor& grad_output, FeatureOptional grad_sum,
-                                        const FeatureInputs& in) {
-  const c10::cuda::CUDAGuard guard(in.value.device());
-  require_kernels(in);
-  return features_backward_by_sums(causal_sums_cuda, grad_output, grad_sum.value_or(at::Tensor()),
-                                   in);
+Results features_backward_cuda(const FeatureBackward& call) {
+  const c10::cuda::CUDAGuard guard(call.in.value.device());
+  require_kernels(call.in);
+  return features_backward_by_sums(causal_sums_cuda, call.grad_output, call.grad_sum, call.in)
+      .list();
 }
 
 }  // namespace
@@ -70,9 +69,9 @@ std::string attend_features_refusal_cuda(const AttendFeaturesFacts& f) {
   return why ? std::string(why) + " on CUDA" : "";
 }
 
-TORCH_LIBRARY_IMPL(lavo, CUDA, m) {
-  m.impl("attend_features", TORCH_FN(FeatureForward::boxed<features_cuda>));
-  m.impl("attend_features_backward", TORCH_FN(FeatureBackward::boxed<features_backward_cuda>));
+TORCH_LIBRARY_FRAGMENT(lavo, m) {
+  implement<FeatureInputs, features_cuda>(m, c10::DispatchKey::CUDA);
+  implement<FeatureBackward, features_backward_cuda>(m, c10::DispatchKey::CUDA);
 }
 
 }  // namespace lavo
