@@ -18,7 +18,16 @@ constexpr double kSmallestNormaliser = 1e-6;
 
 void CosformerOptions::resolve(const Setting& setting) {
   const int64_t longest = std::max(setting.query_length, setting.key_length);
+  if (!max_length && setting.longest > 0) max_length = setting.longest;
   if (!max_length && !setting.causal && longest > 0) max_length = longest;
+}
+
+Patterns Cosformer::patterns() const {
+  if (options_.max_length) return {};
+  const std::string reason =
+      "it needs option 'max_length', the longest length reached: taken from the current length it "
+      "would change past outputs";
+  return {{"", reason, "", reason}};
 }
 
 int64_t Cosformer::max_length(const Inputs& in) const {
@@ -33,10 +42,6 @@ std::unique_ptr<State> Cosformer::new_state() const {
 }
 
 void Cosformer::check(const Inputs& in, const State* state) const {
-  require<OptionError>(
-      !in.causal || options_.max_length.has_value(),
-      "cosformer: causal attention needs option 'max_length', the longest length reached: taken "
-      "from the current length it would change past outputs");
   const int64_t longest =
       (state ? state->position : 0) + std::max(in.query.size(2), in.key.size(2));
   require<ShapeError>(longest <= max_length(in), "cosformer: {} tokens are more than max_length {}",
@@ -67,8 +72,8 @@ Tensor Cosformer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
                        [](const Tensor& total) { return total.clamp_min(kSmallestNormaliser); });
 }
 
-Cost Cosformer::cost(const Shape& shape, bool causal) const {
-  return feature_cost(shape, causal, kCosformerChunk, 3 * static_cast<double>(shape.D));
+Cost Cosformer::cost(const Shape& shape, Pattern pattern) const {
+  return feature_cost(shape, pattern, kCosformerChunk, 3 * static_cast<double>(shape.D));
 }
 
 }  // namespace lavo

@@ -10,7 +10,8 @@ struct CosformerOptions {
 
   void visit(OptionVisitor& v) {
     v.integer("max_length", max_length, between(1, 2147483647),
-              "M, the longest sequence; unset: the longer of queries and keys, not when causal");
+              "M, the longest sequence; unset: the longer of queries and keys, not when causal",
+              small(512));
   }
   void validate() const {}
   void resolve(const Setting& setting);
@@ -28,22 +29,21 @@ struct CosformerOptions {
 /// Source: Qin et al. 2022, arXiv:2202.08791.
 /// Differs from the published code, which takes M from the current length, so that its outputs for
 /// a prefix change as the sequence grows: causal attention needs a fixed M and is refused without.
-class Cosformer final : public FeatureMechanism {
+class Cosformer final : public MechanismOf<Cosformer, FeatureMechanism> {
  public:
   using Options = CosformerOptions;
   static constexpr auto kName = "cosformer";
   static constexpr auto kTitle = "cosFormer";
   static constexpr auto kCitation = "Qin et al. 2022, arXiv:2202.08791";
-  static constexpr bool kEqualWidths = false;
-  static constexpr bool kHasState = true;
-  static constexpr auto kFused = FusedCalls::kCausalSelf;
+  static constexpr auto kGroup = "2020 to 2022";
+  static constexpr Facts kFacts{.fused_calls = "causal self attention"};
   static Patterns supported() { return {}; }
 
   Cosformer(const Options& options, const Setting&, at::Generator&) : options_(options) {}
-  std::string kind() const override { return kName; }
-  Patterns patterns() const override { return supported(); }
+  Patterns patterns() const override;
+  int64_t longest() const override { return options_.max_length.value_or(Mechanism::longest()); }
   std::unique_ptr<State> new_state() const override;
-  Cost cost(const Shape& shape, bool causal) const override;
+  Cost cost(const Shape& shape, Pattern pattern) const override;
 
  protected:
   int64_t feature_count(int64_t width) const override { return 2 * width; }

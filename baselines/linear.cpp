@@ -29,8 +29,8 @@ Tensor Linear::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
                        [&](const Tensor& total) { return total + options_.epsilon; });
 }
 
-Cost Linear::cost(const Shape& shape, bool causal) const {
-  return feature_cost(shape, causal, kLinearChunk, 2 * static_cast<double>(shape.D));
+Cost Linear::cost(const Shape& shape, Pattern pattern) const {
+  return feature_cost(shape, pattern, kLinearChunk, 2 * static_cast<double>(shape.D));
 }
 
 }  // namespace lavo

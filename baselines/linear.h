@@ -24,21 +24,18 @@ struct LinearOptions {
 /// phi(k_j) v_j^T and of phi(k_j), D (E + 1) numbers for each head.
 /// Source: Katharopoulos et al. 2020, arXiv:2006.16236.
 /// Differs from it: sums are kept in float32 or wider, and causal sums are taken in chunks.
-class Linear final : public FeatureMechanism {
+class Linear final : public MechanismOf<Linear, FeatureMechanism> {
  public:
   using Options = LinearOptions;
   static constexpr auto kName = "linear";
   static constexpr auto kTitle = "linear transformer";
   static constexpr auto kCitation = "Katharopoulos et al. 2020, arXiv:2006.16236";
-  static constexpr bool kEqualWidths = false;
-  static constexpr bool kHasState = true;
-  static constexpr auto kFused = FusedCalls::kCausalSelf;
+  static constexpr auto kGroup = "2020 to 2022";
+  static constexpr Facts kFacts{.fused_calls = "causal self attention"};
   static Patterns supported() { return {}; }
 
   Linear(const Options& options, const Setting&, at::Generator&) : options_(options) {}
-  std::string kind() const override { return kName; }
-  Patterns patterns() const override { return supported(); }
-  Cost cost(const Shape& shape, bool causal) const override;
+  Cost cost(const Shape& shape, Pattern pattern) const override;
 
  protected:
   int64_t feature_count(int64_t width) const override { return width; }

@@ -45,12 +45,20 @@ Tensor Local::attend_fused(const Inputs& in, State* state) {
   return attend_piece(call, stream, static_cast<KeyValueCache&>(*state), state->position);
 }
 
+std::string Local::not_fused(const CallFacts& call) const {
+  if (call.streaming && !call.device.is_cpu()) return "streams are fused on the CPU alone";
+  AttendFacts facts = facts_of(call);
+  facts.window = options_.window;
+  facts.look_back = options_.look_back;
+  return attend_refusal(facts);
+}
+
 Tensor Local::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
   return window_attention_rows(in, relative_bias_, windows(in.causal), rows);
 }
 
-Cost Local::cost(const Shape& shape, bool causal) const {
-  Cost cost = window_cost(shape, windows(causal));
+Cost Local::cost(const Shape& shape, Pattern pattern) const {
+  Cost cost = window_cost(shape, windows(is_causal(pattern)));
   if (implementation() != Implementation::kFused) return cost;
   cost.memory_bytes = shape.output_bytes();
   cost.backward_memory_bytes = shape.output_bytes() + shape.input_bytes();

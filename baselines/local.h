@@ -11,7 +11,7 @@ struct LocalOptions {
   WindowPosition position = WindowPosition::kRelative;
 
   void visit(OptionVisitor& v) {
-    v.integer("window", window, between(1, 65536), "W, tokens in a window");
+    v.integer("window", window, between(1, 65536), "W, tokens in a window", small(5));
     v.integer("look_back", look_back, between(0, 64), "blocks before the query's own that it sees");
     v.choice("position", position, kWindowPositions, "learned bias by distance inside the window");
   }
@@ -29,23 +29,22 @@ struct LocalOptions {
 /// E)) time; state: the keys and values of the current window and of look_back blocks. Cross
 /// attention has no windows. Source: the local part of arXiv:2312.11135; as a baseline Qiu et al.
 /// 2020, arXiv:1911.02972.
-class Local final : public Mechanism {
+class Local final : public MechanismOf<Local> {
  public:
   using Options = LocalOptions;
   static constexpr auto kName = "local";
   static constexpr auto kTitle = "block attention";
   static constexpr auto kCitation = "Qiu et al. 2020, arXiv:1911.02972";
-  static constexpr bool kEqualWidths = false;
-  static constexpr bool kHasState = true;
-  static constexpr auto kFused = FusedCalls::kAll;
-  static constexpr bool kOwnPositions = true;
+  static constexpr auto kGroup = "controls";
+  static constexpr Facts kFacts{.fused_calls = "every pattern", .own_positions = true};
   static Patterns supported();
 
   Local(const Options& options, const Setting& setting, at::Generator& generator);
-  std::string kind() const override { return kName; }
-  Patterns patterns() const override { return supported(); }
   std::unique_ptr<State> new_state() const override { return std::make_unique<KeyValueCache>(); }
-  Cost cost(const Shape& shape, bool causal) const override;
+  Cost cost(const Shape& shape, Pattern pattern) const override;
+  std::string not_fused(const CallFacts& call) const override;
+  int64_t block() const override { return options_.window; }
+  bool state_merges() const override { return true; }
 
  protected:
   Tensor attend(const Inputs& in, State* state) override;

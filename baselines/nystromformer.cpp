@@ -95,11 +95,13 @@ std::unique_ptr<State> Nystromformer::new_state() const {
       "nystromformer: it has no streaming state: landmarks are means over the whole sequence");
 }
 
-void Nystromformer::check(const Inputs& in, const State*) const {
-  require<ShapeError>(options_.conv_kernel == 0 || !in.is_cross(),
-                      "nystromformer: conv_kernel {} needs self attention: it adds values to the "
-                      "outputs at the same positions",
-                      options_.conv_kernel);
+Patterns Nystromformer::patterns() const {
+  Patterns patterns = supported();
+  if (options_.conv_kernel > 0) {
+    patterns.refusal[static_cast<size_t>(Pattern::kNoncausalCross)] =
+        "conv_kernel needs self attention: it adds values to the outputs at the same positions";
+  }
+  return patterns;
 }
 
 Tensor iterative_pinv(const Tensor& a, int64_t iterations, PinvInit init) {
@@ -157,7 +159,7 @@ Tensor Nystromformer::attend_rows(const Inputs& in, const std::vector<int64_t>& 
   return nystromformer_rows(in, options_, conv_weight_, rows);
 }
 
-Cost Nystromformer::cost(const Shape& s, bool) const {
+Cost Nystromformer::cost(const Shape& s, Pattern) const {
   const double heads = static_cast<double>(s.B * s.H), L = static_cast<double>(options_.landmarks);
   const double T = static_cast<double>(s.T), S = static_cast<double>(s.S),
                D = static_cast<double>(s.D), E = static_cast<double>(s.E);

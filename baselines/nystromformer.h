@@ -14,8 +14,9 @@ struct NystromformerOptions {
   int64_t conv_kernel = 0;
 
   void visit(OptionVisitor& v) {
-    v.integer("landmarks", landmarks, between(1, 65536), "L, segments of queries and of keys");
-    v.integer("iterations", iterations, between(1, 64), "of the pseudoinverse");
+    v.integer("landmarks", landmarks, between(1, 65536), "L, segments of queries and of keys",
+              small(6));
+    v.integer("iterations", iterations, between(1, 64), "of the pseudoinverse", small(8));
     v.choice("pinv_init", pinv_init, {"exact", "original"},
              "scale of the first iterate: for each batch entry and head, or one for all "
              "(published; couples batch entries)");
@@ -28,9 +29,9 @@ struct NystromformerOptions {
 
 /// Nystromformer: softmax attention through landmarks, the means of L consecutive segments.
 ///
-///   A1 = softmax(q kl^T / sqrt(D))    A2 = softmax(ql kl^T / sqrt(D))    A3 = softmax(ql k^T /
-///   sqrt(D)) o = A1 (Z (A3 v)),  Z ~ pinv(A2):  Z0 = A2^T / max column sum, Z <- 1/4 Z (13 I - A2
-///   Z (15 I - A2 Z (7 I - A2 Z)))
+///   A1 = softmax(q kl^T / sqrt(D))    A2 = softmax(ql kl^T / sqrt(D))    A3 = softmax(ql k^T / sqrt(D))
+///   o = A1 (Z (A3 v)),  Z ~ pinv(A2):
+///   Z0 = A2^T / max column sum,  Z <- 1/4 Z (13 I - A2 Z (15 I - A2 Z (7 I - A2 Z)))
 ///
 /// Of n tokens the first L - n % L segments hold floor(n / L), the others one more. With no more
 /// queries or keys than landmarks it is softmax attention. Under padding the segments divide the
@@ -40,27 +41,24 @@ struct NystromformerOptions {
 /// Source: Xiong et al. 2021, arXiv:2102.03902.
 /// Differs from it: A1 (Z (A3 v)) instead of (A1 Z) (A3 v), which is T x L x L; more than 6
 /// iterations run in float64.
-class Nystromformer final : public Mechanism {
+class Nystromformer final : public MechanismOf<Nystromformer> {
  public:
   using Options = NystromformerOptions;
   static constexpr auto kName = "nystromformer";
   static constexpr auto kTitle = "Nystromformer";
   static constexpr auto kCitation = "Xiong et al. 2021, arXiv:2102.03902";
-  static constexpr bool kEqualWidths = false;
-  static constexpr bool kHasState = false;
-  static constexpr auto kFused = FusedCalls::kNone;
+  static constexpr auto kGroup = "2020 to 2022";
+  static constexpr Facts kFacts{.has_state = false};
   static Patterns supported();
 
   Nystromformer(const Options& options, const Setting& setting, at::Generator& generator);
-  std::string kind() const override { return kName; }
-  Patterns patterns() const override { return supported(); }
+  Patterns patterns() const override;
   std::unique_ptr<State> new_state() const override;
-  Cost cost(const Shape& shape, bool causal) const override;
+  Cost cost(const Shape& shape, Pattern pattern) const override;
 
  protected:
   Tensor attend(const Inputs& in, State* state) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
-  void check(const Inputs& in, const State* state) const override;
 
  private:
   Options options_;

@@ -6,6 +6,7 @@
 
 #include "baselines/performer_reference.h"
 #include "lavo/core/check.h"
+#include "lavo/core/pieces.h"
 #include "lavo/parts/causal_sum.h"
 #include "lavo/parts/feature_maps.h"
 
@@ -208,10 +209,21 @@ Tensor Performer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
                         rows);
 }
 
-Cost Performer::cost(const Shape& shape, bool causal) const {
-  Cost cost = feature_cost(shape, causal, kPerformerChunk,
+bool Performer::leaks_future() const {
+  return options_.features == PerformerFeatures::kExp &&
+         options_.stabilizer == Stabilizer::kSequence;
+}
+
+// The maximum that is taken out carries no gradient: it cancels where nothing is added beside it.
+bool Performer::has_full_gradient() const {
+  return options_.features == PerformerFeatures::kRelu ||
+         (options_.epsilon.value_or(1) == 0 && options_.key_sum_epsilon == 0);
+}
+
+Cost Performer::cost(const Shape& shape, Pattern pattern) const {
+  Cost cost = feature_cost(shape, pattern, kPerformerChunk,
                            2 * static_cast<double>(feature_count(shape.D) * (shape.D + 2)));
-  if (has_levels(causal && shape.T == shape.S)) {
+  if (has_levels(pattern == Pattern::kCausalSelf)) {
     cost.state_bytes += shape.compute_bytes() * static_cast<double>(shape.B * shape.H);
   }
   return cost;

@@ -20,7 +20,7 @@ struct PerformerOptions {
   void visit(OptionVisitor& v) {
     v.choice("features", features, {"exp", "relu"}, "exp: FAVOR+, an unbiased softmax kernel");
     v.integer("feature_count", feature_count, between(1, 65536),
-              "M, random features; unset: int(D ln D)");
+              "M, random features; unset: int(D ln D)", small(12));
     v.choice(
         "stabilizer", stabilizer, {"prefix", "sequence"},
         "the maximum taken out of the exponents: over the keys so far, or over all (published; "
@@ -60,22 +60,21 @@ struct PerformerOptions {
 /// for each head.
 /// Source: Choromanski et al. 2021, arXiv:2009.14794.
 /// Differs from it: the stabilizer prefix, and sums in float32 or wider.
-class Performer final : public FeatureMechanism {
+class Performer final : public MechanismOf<Performer, FeatureMechanism> {
  public:
   using Options = PerformerOptions;
   static constexpr auto kName = "performer";
   static constexpr auto kTitle = "Performer";
   static constexpr auto kCitation = "Choromanski et al. 2021, arXiv:2009.14794";
-  static constexpr bool kEqualWidths = false;
-  static constexpr bool kHasState = true;
-  static constexpr auto kFused = FusedCalls::kCausalSelfOnCpu;
+  static constexpr auto kGroup = "2020 to 2022";
+  static constexpr Facts kFacts{.fused_calls = "causal self attention on the CPU"};
   static Patterns supported() { return {}; }
 
   Performer(const Options& options, const Setting& setting, at::Generator& generator);
-  std::string kind() const override { return kName; }
-  Patterns patterns() const override { return supported(); }
+  bool leaks_future() const override;
+  bool has_full_gradient() const override;
   std::unique_ptr<State> new_state() const override;
-  Cost cost(const Shape& shape, bool causal) const override;
+  Cost cost(const Shape& shape, Pattern pattern) const override;
   bool one_or_per_head(const std::string& tensor) const override { return tensor == "projection"; }
   void resume_training(int64_t forwards) override { training_forwards_ = forwards; }
 

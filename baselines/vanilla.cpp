@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lavo/core/pieces.h"
 #include "lavo/parts/key_value_cache.h"
 
 namespace lavo {
@@ -13,10 +14,8 @@ constexpr double kHiddenLogit = -std::numeric_limits<double>::infinity();
 
 double scale_of(const Tensor& query) { return 1 / std::sqrt(static_cast<double>(query.size(3))); }
 
-double pairs(const Shape& s, bool causal) {
-  const double all =
-      static_cast<double>(s.B * s.H) * static_cast<double>(s.T) * static_cast<double>(s.S);
-  return causal && s.T == s.S ? all / 2 : all;
+double pairs(const Shape& s) {
+  return static_cast<double>(s.B * s.H) * static_cast<double>(s.T) * static_cast<double>(s.S);
 }
 
 }  // namespace
@@ -77,11 +76,12 @@ Tensor VanillaBase::attend_rows(const Inputs& in, const std::vector<int64_t>& ro
   return outputs.result();
 }
 
-Cost Vanilla::cost(const Shape& s, bool causal) const {
+Cost Vanilla::cost(const Shape& s, Pattern pattern) const {
   // LibTorch's fused kernel keeps a logarithm a query; unequal widths take its explicit form.
   const double output = s.output_bytes() + 4 * static_cast<double>(s.B * s.H * s.T);
-  const double matrix = s.D == s.E ? 0 : 2 * s.compute_bytes() * pairs(s, false);
-  return {.flop = 2 * pairs(s, causal) * static_cast<double>(s.D + s.E),
+  const double matrix = s.D == s.E ? 0 : 2 * s.compute_bytes() * pairs(s);
+  const double seen = pattern == Pattern::kCausalSelf ? pairs(s) / 2 : pairs(s);
+  return {.flop = 2 * seen * static_cast<double>(s.D + s.E),
           .bytes = s.traffic_bytes(),
           .memory_bytes = output + matrix,
           .backward_memory_bytes = 2 * output + s.input_bytes() + 1.5 * matrix,
@@ -94,11 +94,12 @@ Tensor Vanilla::softmax_attention(const Tensor& query, const Tensor& key, const 
   return at::scaled_dot_product_attention(query, key, value, mask, 0.0, triangular);
 }
 
-Cost VanillaMath::cost(const Shape& s, bool causal) const {
-  const double matrix = s.compute_bytes() * pairs(s, false);  // logits; weights; their gradients
-  return {.flop = 2 * pairs(s, false) * static_cast<double>(s.D + s.E),
+Cost VanillaMath::cost(const Shape& s, Pattern pattern) const {
+  const double matrix = s.compute_bytes() * pairs(s);  // logits; weights; their gradients
+  return {.flop = 2 * pairs(s) * static_cast<double>(s.D + s.E),
           .bytes = s.traffic_bytes(),
-          .memory_bytes = 2 * matrix + (causal ? static_cast<double>(s.T * s.S) : 0),
+          .memory_bytes =
+              2 * matrix + (pattern == Pattern::kCausalSelf ? static_cast<double>(s.T * s.S) : 0),
           .backward_memory_bytes = 3 * matrix,
           .state_bytes = s.input_bytes() - s.query_bytes()};
 }

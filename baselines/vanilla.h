@@ -21,12 +21,11 @@ class VanillaBase : public Mechanism {
  public:
   using Options = VanillaOptions;
   static constexpr auto kCitation = "Vaswani et al. 2017, arXiv:1706.03762";
-  static constexpr bool kEqualWidths = false;
-  static constexpr bool kHasState = true;
-  static constexpr bool kSoftmax = true;
+  static constexpr auto kGroup = "softmax";
   static Patterns supported() { return {}; }
-  Patterns patterns() const override { return supported(); }
   std::unique_ptr<State> new_state() const override;
+  bool state_grows() const override { return true; }
+  bool state_merges() const override { return true; }
 
  protected:
   Tensor attend(const Inputs& in, State* state) override;
@@ -39,16 +38,17 @@ class VanillaBase : public Mechanism {
 
 /// LibTorch's fused scaled-dot-product attention: what a user would pick. O(T S D) time, O(T)
 /// memory.
-class Vanilla final : public VanillaBase {
+class Vanilla final : public MechanismOf<Vanilla, VanillaBase> {
  public:
   static constexpr auto kName = "vanilla";
   static constexpr auto kTitle = "softmax attention, fused";
-  static constexpr auto kFused = FusedCalls::kAll;
-  static constexpr bool kComposed = false;  ///< that is vanilla_math
+  static constexpr Facts kFacts{.fused_calls = "every pattern",
+                                .composed = false,  // that is vanilla_math
+                                .softmax = true};
   Vanilla(const Options&, const Setting&, at::Generator&) {}
-  std::string kind() const override { return kName; }
   bool is_fused() const override { return true; }
-  Cost cost(const Shape& s, bool causal) const override;
+  std::string not_fused(const CallFacts&) const override { return ""; }
+  Cost cost(const Shape& s, Pattern pattern) const override;
 
  protected:
   Tensor softmax_attention(const Tensor& query, const Tensor& key, const Tensor& value,
@@ -56,14 +56,13 @@ class Vanilla final : public VanillaBase {
 };
 
 /// The explicit T x S matrix: what the speed-ups of papers are measured against. O(T S) memory.
-class VanillaMath final : public VanillaBase {
+class VanillaMath final : public MechanismOf<VanillaMath, VanillaBase> {
  public:
   static constexpr auto kName = "vanilla_math";
   static constexpr auto kTitle = "softmax attention, explicit matrix";
-  static constexpr auto kFused = FusedCalls::kNone;
+  static constexpr Facts kFacts{.softmax = true};
   VanillaMath(const Options&, const Setting&, at::Generator&) {}
-  std::string kind() const override { return kName; }
-  Cost cost(const Shape& s, bool causal) const override;
+  Cost cost(const Shape& s, Pattern pattern) const override;
 
  protected:
   Tensor softmax_attention(const Tensor& query, const Tensor& key, const Tensor& value,

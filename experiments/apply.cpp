@@ -9,6 +9,8 @@
 
 #include "baselines/table.h"
 #include "lavo/core/check.h"
+#include "lavo/core/pieces.h"
+#include "lavo/core/problem.h"
 
 namespace lavo {
 namespace {
@@ -16,6 +18,14 @@ namespace {
 constexpr const char* kExpected = "expected_";
 const std::vector<std::string> kInputNames = {"query",    "key",         "value",
                                               "key_mask", "grad_output", "cu_seqlens"};
+
+constexpr std::string_view kInitialState = "initial_state", kFinalState = "final_state";
+constexpr const char* kPosition = "position";
+
+/// "initial_state" for "", "initial_state_key" for "key".
+std::string state_name(std::string_view prefix, const std::string& name) {
+  return std::string(prefix) + (name.empty() ? "" : "_" + name);
+}
 
 std::string sizes(torch::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
@@ -91,103 +101,265 @@ void check_whole(const Inputs& in) {
                       s.T, s.S, in.value.size(2));
   require<ShapeError>(
       !in.key_mask.defined() || (in.key_mask.dim() == 2 && in.key_mask.size(1) == s.S),
-      "apply: key_mask must be [{}, {}], got {}", s.B, s.S,
-      in.key_mask.defined() ? sizes(in.key_mask.sizes()) : "nothing");
+      "apply: key_mask must be [{}, {}], got {}", s.B, s.S, sizes_text(in.key_mask));
 }
 
-Tensor stream(Mechanism& mechanism, const Inputs& in, const std::vector<int64_t>& chunks) {
-  check_whole(in);
-  const auto state = mechanism.new_state();
-  const int64_t T = in.query.size(2);
-  Pieces outputs(T);
-  for (int64_t begin = 0, i = 0; begin < T; ++i) {
-    const int64_t count = std::min(T - begin, chunks[static_cast<size_t>(i) % chunks.size()]);
-    Inputs piece = in;
-    for (Tensor* x : {&piece.query, &piece.key, &piece.value}) *x = x->narrow(2, begin, count);
-    if (in.key_mask.defined()) piece.key_mask = in.key_mask.narrow(1, begin, count);
-    outputs.add(mechanism.forward(piece, *state));
-    begin += count;
+/// One call: the mechanism with what the file gives, and what is asked of it.
+class Call {
+ public:
+  Call(const ApplyRequest& request, const NamedTensors& given, const std::string& source)
+      : request_(request),
+        given_(given),
+        source_(source),
+        entry_(find_mechanism(request.mechanism)) {
+    require<OptionError>(
+        request.chunks.empty() || entry_.facts.has_state,
+        "apply: --chunks: {} has no streaming state: its output depends on the whole sequence",
+        entry_.name);
+    read_tokens();
+    make_mechanism();
+    read_declared();
+    replace_tensors();
+    begin_state();
   }
-  return outputs.result();
-}
 
-NamedTensors forward_backward(Mechanism& mechanism, Inputs in, const NamedTensors& given,
-                              const std::string& source) {
-  for (Tensor* x : {&in.query, &in.key, &in.value}) *x = x->detach().requires_grad_();
-  const Tensor output = mechanism.forward(in);
-  Tensor weight = torch::ones_like(output);
-  if (const auto found = given.find("grad_output"); found != given.end()) {
+  NamedTensors result() {
+    if (request_.grad) return forward_backward();
+    torch::NoGradGuard no_grad;
+    if (request_.reference) {
+      std::vector<int64_t> rows(static_cast<size_t>(in_.query.size(2)));
+      std::iota(rows.begin(), rows.end(), 0);
+      return {{"output", mechanism_->reference(in_, rows)}};
+    }
+    NamedTensors made;
+    if (!request_.chunks.empty()) {
+      check_whole(in_);
+      made["output"] = stream();
+    } else {
+      made["output"] =
+          starts_from_state_ ? mechanism_->forward(in_, *state_) : mechanism_->forward(in_);
+    }
+    add_final_state(made);
+    return made;
+  }
+
+ private:
+  void read_tokens() {
+    in_ = {.query = read_input(given_, "query", request_, source_),
+           .key = read_input(given_, "key", request_, source_),
+           .value = read_input(given_, "value", request_, source_),
+           .causal = request_.causal,
+           .cross = request_.cross};
+    if (const auto mask = given_.find("key_mask"); mask != given_.end()) {
+      in_.key_mask = mask->second.to(request_.device);
+    }
+    if (const auto edges = given_.find("cu_seqlens"); edges != given_.end()) {
+      in_.cu_seqlens = edges->second;
+    }
+  }
+
+  /// With the counts that the given tensors say.
+  void make_mechanism() {
+    const Shape shape = in_.shape();
+    const Setting setting{.heads = shape.H,
+                          .head_dim = shape.D,
+                          .value_dim = shape.E,
+                          .query_length = shape.T,
+                          .key_length = shape.S,
+                          .causal = request_.causal,
+                          .cross = in_.is_cross()};
+    json options = request_.options;
+    for (const InputSpec& spec : entry_.create(options, setting, request_.seed)->inputs()) {
+      const auto found = given_.find(spec.name);
+      const size_t at = spec.letters.find_first_of("ML");
+      if (found == given_.end() || spec.count_option.empty() || at == std::string::npos ||
+          found->second.dim() != static_cast<int64_t>(spec.letters.size())) {
+        continue;
+      }
+      const int64_t count = found->second.size(static_cast<int64_t>(at));
+      const json asked = request_.options.value(spec.count_option, json());
+      require<OptionError>(asked.is_null() || asked == count,
+                           "{}: '{}' is {}: option '{}' must be {} or left out, got {}", source_,
+                           spec.name, sizes(found->second.sizes()), spec.count_option, count,
+                           asked.dump());
+      options[spec.count_option] = count;
+    }
+    mechanism_ = lavo::make_mechanism(entry_.name, options, setting, request_.seed,
+                                      in_.query.scalar_type(), request_.device);
+    options_ = entry_.resolve(options, setting);
+  }
+
+  void read_declared() {
+    std::optional<Inputs> drawn;
+    for (const InputSpec& spec : mechanism_->inputs()) {
+      const auto found = given_.find(spec.name);
+      if (found != given_.end()) {
+        require<InputError>(found->second.is_floating_point(),
+                            "{}: '{}' must be a floating type, got {}", source_, spec.name,
+                            toString(found->second.scalar_type()));
+        in_.set(spec, found->second.to(in_.query.options()));
+        declared_.push_back(spec.name);
+        continue;
+      }
+      require<InputError>(!spec.is_per_token(), "{}: tensor '{}' [{}] is missing: {} takes it, {}",
+                          source_, spec.name, fmt::join(spec.letters, ", "), entry_.name,
+                          spec.meaning);
+      if (!drawn) {
+        drawn = random_inputs(*mechanism_, in_.shape(), in_.query.scalar_type(), request_.seed,
+                              {.device = request_.device}, options_);
+      }
+      in_.set(spec, (*drawn)[spec.name]);
+    }
+  }
+
+  void replace_tensors() {
+    for (const auto& [name, x] : given_) {
+      const bool is_declared = std::ranges::find(declared_, name) != declared_.end();
+      if (is_input(name) || is_declared || name.starts_with(kExpected) ||
+          name.starts_with(kInitialState)) {
+        continue;
+      }
+      replace_tensor(*mechanism_, name, x, source_, in_.shape().H);
+    }
+  }
+
+  /// A state where the call has one, with what the file gives in it.
+  void begin_state() {
+    const bool streams = in_.pattern() == Pattern::kCausalSelf && entry_.facts.has_state &&
+                         !in_.cu_seqlens.defined() && !request_.reference;
+    try {
+      if (streams) state_ = mechanism_->new_state();
+    } catch (const OptionError&) {
+      // With these options it has none.
+    }
+    std::vector<std::pair<std::string, Tensor>> initial;
+    for (const auto& [name, x] : given_) {
+      if (name.starts_with(kInitialState)) initial.emplace_back(name, x);
+    }
+    if (initial.empty()) return;
     require<InputError>(
-        found->second.sizes() == output.sizes() && found->second.is_floating_point(),
-        "{}: 'grad_output' must be a floating {}, got {} {}", source, sizes(output.sizes()),
-        toString(found->second.scalar_type()), sizes(found->second.sizes()));
-    weight = found->second.to(output.options());
+        state_ != nullptr,
+        "{}: '{}': this call of {} has no state to begin from: it takes causal self "
+        "attention of one document, not --reference",
+        source_, initial[0].first, entry_.name);
+    const auto probe = mechanism_->new_state();
+    {
+      torch::NoGradGuard no_grad;
+      mechanism_->forward(in_.narrow(0, 1), *probe);
+    }
+    for (const auto& [name, x] : initial) assign_state(name, x, *probe);
+    for (const auto& [name, like] : probe->named()) {
+      const bool is_given = given_.contains(state_name(kInitialState, name));
+      require<InputError>(is_given || probe->token_dim(name) >= 0, "{}: tensor '{}' {} is missing",
+                          source_, state_name(kInitialState, name), sizes_text(like));
+    }
+    starts_from_state_ = true;
   }
-  output.backward(weight);
-  NamedTensors made = {{"output", output.detach()}};
-  const auto add = [&](const std::string& name, const Tensor& x) {
-    made["grad_" + name] = x.grad().defined() ? x.grad() : torch::zeros_like(x);
-  };
-  add("query", in.query);
-  add("key", in.key);
-  add("value", in.value);
-  for (const auto& parameter : mechanism.named_parameters()) {
-    if (parameter->requires_grad()) add(parameter.key(), parameter.value());
+
+  void assign_state(const std::string& full_name, const Tensor& x, const State& probe) {
+    if (full_name == state_name(kInitialState, kPosition)) {
+      require<InputError>(
+          x.numel() == 1 && torch::isIntegralType(x.scalar_type(), false) && x.item<int64_t>() >= 0,
+          "{}: '{}' must be one whole number >= 0", source_, full_name);
+      state_->position = x.item<int64_t>();
+      return;
+    }
+    std::vector<std::string> known = {state_name(kInitialState, kPosition)};
+    for (const auto& [name, like] : probe.named()) {
+      known.push_back(state_name(kInitialState, name));
+      if (known.back() != full_name) continue;
+      const int64_t free = probe.token_dim(name);
+      bool fits = x.dim() == like.dim() && x.is_floating_point() == like.is_floating_point();
+      for (int64_t d = 0; fits && d < x.dim(); ++d) fits = d == free || x.size(d) == like.size(d);
+      require<InputError>(fits, "{}: '{}' must be {}, got {} {}", source_, full_name,
+                          sizes_text(like), toString(x.scalar_type()), sizes_text(x));
+      Tensor leaf = x.to(like.options()).clone();
+      if (request_.grad && leaf.is_floating_point()) leaf.requires_grad_();
+      state_->assign(name, leaf);
+      initial_.emplace_back(full_name, leaf);
+      return;
+    }
+    throw InputError(fmt::format("{}: {}", source_, unknown_name("tensor", full_name, known)));
   }
-  return made;
-}
+
+  Tensor stream() {
+    const int64_t T = in_.query.size(2);
+    Pieces outputs(T);
+    for (int64_t begin = 0, i = 0; begin < T; ++i) {
+      const int64_t asked = request_.chunks[static_cast<size_t>(i) % request_.chunks.size()];
+      const int64_t count = std::min(T - begin, asked);
+      outputs.add(mechanism_->forward(in_.narrow(begin, count), *state_));
+      begin += count;
+    }
+    return outputs.result();
+  }
+
+  void add_final_state(NamedTensors& made) {
+    if (!state_) return;
+    if (!starts_from_state_ && request_.chunks.empty()) {
+      torch::NoGradGuard no_grad;
+      mechanism_->forward(in_, *state_);
+    }
+    for (const auto& [name, x] : state_->named()) {
+      made[state_name(kFinalState, name)] = x.detach().contiguous();
+    }
+    made[state_name(kFinalState, kPosition)] = torch::tensor(state_->position, torch::kLong);
+  }
+
+  NamedTensors forward_backward() {
+    Inputs in = in_.leaves();
+    const Tensor output =
+        starts_from_state_ ? mechanism_->forward(in, *state_) : mechanism_->forward(in);
+    Tensor weight = torch::ones_like(output);
+    if (const auto found = given_.find("grad_output"); found != given_.end()) {
+      require<InputError>(
+          found->second.sizes() == output.sizes() && found->second.is_floating_point(),
+          "{}: 'grad_output' must be a floating {}, got {} {}", source_, sizes(output.sizes()),
+          toString(found->second.scalar_type()), sizes(found->second.sizes()));
+      weight = found->second.to(output.options());
+    }
+    output.backward(weight);
+    NamedTensors made = {{"output", output.detach()}};
+    const auto add = [&](const std::string& name, const Tensor& x) {
+      made["grad_" + name] = x.grad().defined() ? x.grad() : torch::zeros_like(x);
+    };
+    in.each([&](const std::string& name, const Tensor& x, const std::string&) {
+      if (given_.contains(name)) add(name, x);
+    });
+    for (const auto& [name, x] : initial_) {
+      if (x.is_floating_point()) add(name, x);
+    }
+    for (const auto& parameter : mechanism_->named_parameters()) {
+      if (parameter->requires_grad()) add(parameter.key(), parameter.value());
+    }
+    add_final_state(made);
+    return made;
+  }
+
+  const ApplyRequest& request_;
+  const NamedTensors& given_;
+  const std::string& source_;
+  const Entry& entry_;
+  Inputs in_;
+  std::shared_ptr<Mechanism> mechanism_;
+  json options_;
+  std::vector<std::string> declared_;  ///< that the file gives
+  std::unique_ptr<State> state_;       ///< null where the call has none
+  bool starts_from_state_ = false;
+  std::vector<std::pair<std::string, Tensor>> initial_;  ///< what the file gives of it
+};
 
 }  // namespace
 
 NamedTensors apply(const ApplyRequest& request, const NamedTensors& given,
                    const std::string& source) {
   check_request(request);
-  const Entry& entry = find_mechanism(request.mechanism);
-  require<OptionError>(
-      request.chunks.empty() || entry.has_state,
-      "apply: --chunks: {} has no streaming state: its output depends on the whole sequence",
-      entry.name);
-
-  Inputs in{.query = read_input(given, "query", request, source),
-            .key = read_input(given, "key", request, source),
-            .value = read_input(given, "value", request, source),
-            .causal = request.causal,
-            .cross = request.cross};
-  if (const auto mask = given.find("key_mask"); mask != given.end()) {
-    in.key_mask = mask->second.to(request.device);
-  }
-  if (const auto edges = given.find("cu_seqlens"); edges != given.end()) {
-    in.cu_seqlens = edges->second;
-  }
-  const Shape shape = in.shape();
-  const Setting setting{.heads = shape.H,
-                        .head_dim = shape.D,
-                        .value_dim = shape.E,
-                        .query_length = shape.T,
-                        .key_length = shape.S,
-                        .causal = request.causal,
-                        .cross = in.is_cross()};
-  const auto mechanism = make_mechanism(entry.name, request.options, setting, request.seed,
-                                        in.query.scalar_type(), request.device);
-  for (const auto& [name, x] : given) {
-    if (!is_input(name) && !name.starts_with(kExpected)) {
-      replace_tensor(*mechanism, name, x, source, shape.H);
-    }
-  }
-
-  if (request.grad) return forward_backward(*mechanism, in, given, source);
-  torch::NoGradGuard no_grad;
-  if (request.reference) {
-    std::vector<int64_t> rows(static_cast<size_t>(shape.T));
-    std::iota(rows.begin(), rows.end(), 0);
-    return {{"output", mechanism->reference(in, rows)}};
-  }
-  if (!request.chunks.empty()) return {{"output", stream(*mechanism, in, request.chunks)}};
-  return {{"output", mechanism->forward(in)}};
+  return Call(request, given, source).result();
 }
 
 std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTensors& given,
-                                        double rtol, double atol, const std::string& source) {
+                                        const ToleranceOf& tolerance_of,
+                                        const std::string& source) {
   std::vector<Agreement> agreements;
   for (const auto& [name, expected] : given) {
     if (!name.starts_with(kExpected)) continue;
@@ -197,8 +369,9 @@ std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTen
     const bool may_lack = is_gradient && (!made.contains("grad_query") ||  // --grad was not given
                                           given.contains(agreement.name.substr(5)));  // a buffer
     require<InputError>(found != made.end() || may_lack, "{}: '{}': {}", source, name,
-                        is_gradient ? "there is no such gradient"
-                                    : "apply makes output and grad_*, nothing of that name");
+                        is_gradient
+                            ? "there is no such gradient"
+                            : "apply makes output, grad_* and final_state*, nothing of that name");
     if (found != made.end()) {
       require<InputError>(expected.sizes() == found->second.sizes(), "{}: '{}' is {}, {} is {}",
                           source, name, sizes(expected.sizes()), agreement.name,
@@ -209,7 +382,8 @@ std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTen
                                                     std::numeric_limits<double>::infinity());
       agreement.compared = true;
       agreement.error = error.max().item<double>();
-      agreement.excess = (error - (atol + rtol * b.abs()))
+      const Tolerance tolerance = tolerance_of(agreement.name);
+      agreement.excess = (error - (tolerance.atol + tolerance.rtol * b.abs()))
                              .nan_to_num(std::numeric_limits<double>::infinity())
                              .max()
                              .item<double>();

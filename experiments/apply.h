@@ -3,6 +3,7 @@
 // against files of theirs.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "lavo/core/safetensors.h"
@@ -22,10 +23,15 @@ struct ApplyRequest {
   uint64_t seed = 0;                 ///< of the parameters that are not given
 };
 
-/// `given` holds query (B,H,T,D), key (B,H,S,D), value (B,H,S,E), optionally key_mask (B,S) and
-/// grad_output (B,H,T,E); expected_* are ignored; every other tensor replaces the parameter or
-/// buffer of that name and shape. Returns `output` and, with grad, grad_query, grad_key, grad_value
-/// and grad_<parameter>. Throws OptionError, or InputError that begins with `source`.
+/// `given` holds
+///   query (B,H,T,D), key (B,H,S,D), value (B,H,S,E), and what the mechanism declares for each token
+///   optionally key_mask (B,S), cu_seqlens, grad_output (B,H,T,E)
+///   initial_state*, of causal self attention by a mechanism that has a state
+///   parameters and buffers by name, in place of those drawn from the seed
+/// expected_* are ignored. Returns `output`, for causal self attention by a mechanism that has a
+/// state final_state*, and with grad grad_<name> for every input, parameter and initial state that
+/// the file gives and every other parameter. A count (slots, levels) is read from the given tensor.
+/// Throws OptionError, or InputError that begins with `source`.
 NamedTensors apply(const ApplyRequest& request, const NamedTensors& given,
                    const std::string& source);
 
@@ -38,9 +44,23 @@ struct Agreement {
   bool agrees() const { return !compared || excess <= 0; }
 };
 
+/// Agreement is |a - b| <= atol + rtol |b|.
+struct Tolerance {
+  double rtol, atol;
+};
+using ToleranceOf = std::function<Tolerance(const std::string& tensor)>;
+
+/// What two right implementations differ by when each sums in its own order.
+Tolerance default_tolerance(torch::ScalarType type);
+
+/// The tolerances of one case of an index of golden files (tests/golden), by tensor and type; for
+/// the 16-bit types the default. Throws InputError, begun by `source`, where it has no such case.
+ToleranceOf golden_tolerances(const json& index, const std::string& case_id, torch::ScalarType type,
+                              const std::string& source);
+
 /// One for each expected_* tensor. Throws InputError where there is none, where one is named like
 /// nothing that apply() makes, and where shapes differ.
 std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTensors& given,
-                                        double rtol, double atol, const std::string& source);
+                                        const ToleranceOf& tolerance_of, const std::string& source);
 
 }  // namespace lavo

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/catalogue.h"
 
+#include <cmath>
+
 #include "baselines/table.h"
 #include "experiments/data/corpus.h"
 #include "experiments/registry.h"
@@ -63,6 +65,20 @@ json describe_tensors(const Entry& entry) {
   return tensors;
 }
 
+/// What it takes beside query, key and value at its default options.
+json describe_inputs(const Entry& entry) {
+  const Use use = typical_use(entry, kSomeHeads, kSomeWidth);
+  json inputs = json::array();
+  for (const InputSpec& spec : entry.create(use.options, use.setting, /*seed=*/0)->inputs()) {
+    inputs.push_back({{"name", spec.name},
+                      {"shape", spec.letters},
+                      {"per_token", spec.is_per_token()},
+                      {"neutral", std::isfinite(spec.neutral) ? json(spec.neutral) : json("-inf")},
+                      {"meaning", spec.meaning}});
+  }
+  return inputs;
+}
+
 json describe_patterns(const Patterns& patterns) {
   json described = json::object();
   for (const Pattern pattern : kPatterns) {
@@ -85,13 +101,16 @@ json describe_mechanisms() {
       if (info.default_value.is_null()) options.back()["resolved"] = resolved.at(info.name);
     }
     described.push_back({{"name", entry.name},
+                         {"kind", "mechanism"},
+                         {"group", entry.group},
                          {"title", entry.title},
                          {"citation", entry.citation},
                          {"patterns", describe_patterns(entry.patterns)},
-                         {"streaming", entry.has_state},
-                         {"equal_widths", entry.equal_widths},
-                         {"fused", entry.fused != FusedCalls::kNone},
-                         {"fused_calls", kFusedTexts.at(static_cast<size_t>(entry.fused))},
+                         {"streaming", entry.facts.has_state},
+                         {"equal_widths", entry.facts.equal_widths},
+                         {"fused", entry.is_fused()},
+                         {"fused_calls", entry.is_fused() ? entry.facts.fused_calls : "none"},
+                         {"inputs", describe_inputs(entry)},
                          {"options", options},
                          {"tensors", describe_tensors(entry)}});
   }

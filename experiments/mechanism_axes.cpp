@@ -3,25 +3,13 @@
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
-
 namespace lavo {
 
-json resolve_options(const Entry& entry, json given, const Setting& setting) {
-  const bool has_limit =
-      std::ranges::find(entry.options, "max_length", &OptionInfo::name) != entry.options.end();
-  if (has_limit && given.value("max_length", json()).is_null()) {
-    given["max_length"] = std::max(setting.query_length, setting.key_length);
-  }
-  return entry.resolve(given, setting);
-}
-
-std::string refused_pattern(const Entry& entry, bool causal, bool cross) {
-  const auto index = static_cast<size_t>((cross ? 2 : 0) + (causal ? 1 : 0));
-  const std::string& reason = entry.patterns.refusal[index];
-  if (reason.empty()) return "";
-  return fmt::format("{} attention is refused: {}", pattern_text(static_cast<Pattern>(index)),
-                     reason);
+std::string refused_pattern(const Mechanism& mechanism, Pattern pattern) {
+  const Patterns patterns = mechanism.patterns();
+  if (patterns.include(pattern)) return "";
+  return fmt::format("{} attention is refused: {}", pattern_text(pattern),
+                     patterns.refusal[static_cast<size_t>(pattern)]);
 }
 
 int64_t default_threads() {

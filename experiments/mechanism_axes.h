@@ -8,12 +8,8 @@
 
 namespace lavo {
 
-/// The options of a cell with every default filled in for this use. In sweeps max_length
-/// (cosformer) is the longest length that the cell reaches, unless it is given.
-json resolve_options(const Entry& entry, json given, const Setting& setting);
-
-/// Why the mechanism does not do this pattern; empty where it does.
-std::string refused_pattern(const Entry& entry, bool causal, bool cross);
+/// Why the mechanism with its options does not do this pattern; empty where it does.
+std::string refused_pattern(const Mechanism& mechanism, Pattern pattern);
 
 /// Threads of a new process, whatever an earlier cell of this one has set since.
 int64_t default_threads();

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lavo/core/check.h"
+#include "lavo/core/pieces.h"
 #include "lavo/lavo_reference.h"
 #include "lavo/lavo_state.h"
 #include "lavo/parts/in_place.h"
@@ -23,7 +24,7 @@ struct Sources {
 Sources sources(const Inputs& in, MemoryKind kind) {
   switch (kind) {
     case MemoryKind::kContext:
-      return {{}, in.context->tokens_BSM.unsqueeze(1)};
+      return {{}, in["tokens"].unsqueeze(1)};
     case MemoryKind::kShared:
       return {{}, in.value};
     case MemoryKind::kKeyValue:
@@ -120,9 +121,6 @@ Tensor naive_memory_attention(const Tensor& query, const Memory& memory) {
 Lavo::Lavo(Options options, const Setting& setting, at::Generator& generator)
     : options_(std::move(options)) {
   options_.resolve(setting);
-  require<OptionError>(!options_.has_decay() || setting.causal_self(),
-                       "lavo: option 'decay' other than 1 needs causal self attention: a mean over "
-                       "all keys has no latest token");
   const bool context = options_.memory == MemoryKind::kContext;
   Tensor bases = make_bases(options_.bases_init, options_.bases,
                             context ? setting.model_dim : setting.head_dim, generator);
@@ -146,11 +144,34 @@ void Lavo::check(const Inputs& in, const State*) const {
   require<ShapeError>(in.value.size(3) == in.query.size(3),
                       "lavo: value width must equal query width, got {} and {}", in.value.size(3),
                       in.query.size(3));
-  require<ShapeError>(!options_.has_decay() || in.pattern() == Pattern::kCausalSelf,
-                      "lavo: option 'decay' other than 1 needs causal self attention, got {}",
-                      pattern_text(in.pattern()));
-  require<ShapeError>(options_.memory != MemoryKind::kContext || in.context.has_value(),
-                      "lavo: memory 'context' needs a layer's input");
+}
+
+std::vector<InputSpec> Lavo::inputs() const {
+  if (options_.memory != MemoryKind::kContext) return {};
+  using Kind = LayerRule::Kind;
+  return {{.name = "tokens",
+           .letters = "BSM",
+           .meaning = "what memory 'context' projects: the layer's input",
+           .draw = normal(),
+           .layer = {.kind = Kind::kLayerInput}},
+          {.name = "key_weight",
+           .letters = "HMD",
+           .meaning = "the layer's projection of keys",
+           .draw = normal(),
+           .layer = {.kind = Kind::kKeyWeight}},
+          {.name = "value_weight",
+           .letters = "HME",
+           .meaning = "the layer's projection of values",
+           .draw = normal(),
+           .layer = {.kind = Kind::kValueWeight}}};
+}
+
+Patterns Lavo::patterns() const {
+  if (!options_.has_decay()) return supported();
+  const std::string reason =
+      "option 'decay' other than 1 needs causal self attention: a mean over all keys has no latest "
+      "token";
+  return {{reason, "", reason, reason}};
 }
 
 bool Lavo::has_local(const Inputs& in) const {
@@ -167,8 +188,8 @@ LavoBases Lavo::bases(const Inputs& in) const {
   if (rows.dim() == 2) rows = rows.unsqueeze(0);
   LavoBases result{rows, rows, rows};
   if (options_.memory == MemoryKind::kContext) {
-    result.key_HRD = torch::matmul(rows, to_compute(in.context->key_weight_HMD));
-    result.value_HRD = torch::matmul(rows, to_compute(in.context->value_weight_HME));
+    result.key_HRD = torch::matmul(rows, to_compute(in["key_weight"]));
+    result.value_HRD = torch::matmul(rows, to_compute(in["value_weight"]));
   }
   if (options_.global_scale == GlobalScale::kRows) {
     result.value_HRD = result.value_HRD * static_cast<double>(options_.bases);
@@ -226,23 +247,47 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
                     : window_attention(queries[i], first + t, keys, bias, windows(in.causal));
     outputs.add(combine(global_part, local_part).to(in.query.scalar_type()));
   }
-  if (state) {
-    if (local) carried.window.keep_last(windows(true).kept(first + T));
-    carried.key_mean.detach();
-    carried.value_mean.detach();
-  }
+  if (state && local) carried.window.keep_last(windows(true).kept(first + T));
   return outputs.result();
+}
+
+std::optional<MemoryView> Lavo::inspect(const Inputs& in, int64_t row) {
+  if (!has_global(in)) return {};
+  torch::NoGradGuard no_grad;
+  const LavoBases b = bases(in);
+  const Sources source = sources(in, *options_.memory);
+  const bool causal = in.pattern() == Pattern::kCausalSelf;
+  const auto mean = [&](const Tensor& x) {
+    const int64_t seen = causal ? row + 1 : x.size(2);
+    const Tensor mask = in.key_mask.defined() ? in.key_mask.narrow(1, 0, seen) : Tensor();
+    RunningMean running(options_.row_decays());
+    const Tensor visible =
+        mask.defined() ? hide_rows(x.narrow(2, 0, seen), mask, 2) : x.narrow(2, 0, seen);
+    return running.next(project(visible, b.rows_HRX), mask).narrow(2, seen - 1, 1);
+  };
+  const Tensor value_mean = mean(source.value);
+  const Tensor key_mean = source.key.defined() ? mean(source.key) : value_mean;
+  const auto rows = [](const Tensor& mean_BH1R, const Tensor& bases_HRD) {
+    return mean_BH1R.transpose(2, 3) * bases_HRD.unsqueeze(0);
+  };
+  MemoryView view{rows(key_mean, b.key_HRD), rows(value_mean, b.value_HRD), {}};
+  const Tensor query = to_compute(in.query.narrow(2, row, 1));
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(3)));
+  view.weight_BHR =
+      torch::matmul(query * scale, view.key_BHRD.transpose(2, 3)).softmax(-1).squeeze(2);
+  return view;
 }
 
 Tensor Lavo::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
   return lavo_reference_rows(in, options_, {bases_, relative_bias_, mix_logit_}, rows);
 }
 
-Cost Lavo::cost(const Shape& s, bool causal) const {
+Cost Lavo::cost(const Shape& s, Pattern pattern) const {
   const double heads = static_cast<double>(s.B * s.H), tokens = heads * static_cast<double>(s.T);
   const double R = static_cast<double>(options_.bases), D = static_cast<double>(s.D);
   const double compute = s.compute_bytes(), keys = static_cast<double>(s.B * s.S);
-  const bool self = s.T == s.S, two = options_.memory == MemoryKind::kKeyValue;
+  const bool self = !is_cross(pattern), causal = is_causal(pattern),
+             two = options_.memory == MemoryKind::kKeyValue;
   const bool context = options_.memory == MemoryKind::kContext, gated = mix_logit_.defined();
   const bool local = options_.dissect && self && (gated || options_.mix.number > 0);
   const bool global = !options_.dissect || !self || gated || options_.mix.number < 1;

@@ -48,25 +48,27 @@ Tensor naive_memory_attention(const Tensor& query_BHTD, const Memory& memory);
 /// D), state R (2 R for key_value) means and the current window for each head. Source:
 /// arXiv:2312.11135, section 3. Differs from it: memory kinds other than `context`, mix,
 /// decay, global_scale, look_back, and bases beyond D rows are ours.
-class Lavo final : public Mechanism {
+class Lavo final : public MechanismOf<Lavo> {
  public:
   using Options = LavoOptions;
   static constexpr auto kName = "lavo";
   static constexpr auto kTitle = "linear attention via orthogonal memory";
   static constexpr auto kCitation = "Zhang et al. 2023, arXiv:2312.11135";
-  static constexpr bool kEqualWidths = true;
-  static constexpr bool kHasState = true;
-  static constexpr auto kFused = FusedCalls::kAll;
-  static constexpr bool kNaive = true;
-  static constexpr bool kOwnPositions = true;
+  static constexpr auto kGroup = "LAVO";
+  static constexpr Facts kFacts{
+      .equal_widths = true, .fused_calls = "every pattern", .naive = true, .own_positions = true};
   static Patterns supported() { return {}; }
 
   Lavo(Options options, const Setting& setting, at::Generator& generator);
   bool one_or_per_head(const std::string& tensor) const override { return tensor == "bases"; }
-  std::string kind() const override { return kName; }
-  Patterns patterns() const override { return supported(); }
+  std::vector<InputSpec> inputs() const override;
+  Patterns patterns() const override;
   std::unique_ptr<State> new_state() const override;
-  Cost cost(const Shape& shape, bool causal) const override;
+  Cost cost(const Shape& shape, Pattern pattern) const override;
+  std::string not_fused(const CallFacts& call) const override;
+  int64_t block() const override { return options_.window; }
+  bool state_merges() const override { return true; }
+  std::optional<MemoryView> inspect(const Inputs& in, int64_t row) override;
 
  protected:
   Tensor attend(const Inputs& in, State* state) override;

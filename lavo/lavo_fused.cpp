@@ -41,7 +41,7 @@ bool Lavo::add_memory(const Inputs& in, AttendInputs& call) const {
     case MemoryKind::kContext:
       if (b.rows_HRX.size(0) != 1) return false;  // projections of a head each
       call.memory = "projected";
-      Tensor tokens = in.context->tokens_BSM;
+      Tensor tokens = in["tokens"];
       if (in.key_mask.defined()) tokens = hide_rows(tokens, in.key_mask, 1);
       call.projected = torch::matmul(to_compute(tokens), b.rows_HRX[0].t());
   }
@@ -49,6 +49,34 @@ bool Lavo::add_memory(const Inputs& in, AttendInputs& call) const {
     call.decay = options_.row_decays().to(call.key_bases.scalar_type()).expand({options_.bases});
   }
   return true;
+}
+
+std::string Lavo::not_fused(const CallFacts& call) const {
+  const bool local = options_.dissect && !is_cross(call.pattern) &&
+                     (mix_logit_.defined() || options_.mix.number > 0);
+  if (call.streaming && !call.device.is_cpu()) return "streams are fused on the CPU alone";
+  AttendFacts facts = facts_of(call);
+  if (local) {
+    facts.window = options_.window;
+    facts.look_back = options_.look_back;
+  }
+  facts.R = options_.bases;
+  facts.decay = options_.has_decay();
+  switch (*options_.memory) {
+    case MemoryKind::kShared:
+      facts.memory = "shared";
+      break;
+    case MemoryKind::kKeyValue:
+      facts.memory = "key_value";
+      break;
+    case MemoryKind::kContext:
+      facts.memory = "projected";
+  }
+  const bool global = !local || mix_logit_.defined() || options_.mix.number < 1;
+  if (!global) facts.memory = "none";
+  facts.one_bases =
+      options_.memory != MemoryKind::kContext && options_.global_scale == GlobalScale::kNone;
+  return attend_refusal(facts);
 }
 
 Tensor Lavo::attend_fused(const Inputs& in, State* state) {

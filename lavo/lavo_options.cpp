@@ -8,8 +8,8 @@ namespace lavo {
 
 void LavoOptions::visit(OptionVisitor& v) {
   v.integer("bases", bases, between(1, 65536),
-            "R, rows of the memory; above the width they are stacked orthonormal blocks");
-  v.integer("window", window, between(1, 65536), "W, tokens in a window");
+            "R, rows of the memory; above the width they are stacked orthonormal blocks", small(6));
+  v.integer("window", window, between(1, 65536), "W, tokens in a window", small(5));
   v.boolean("dissect", dissect, "exact attention inside the window; false leaves the memory alone");
   v.choice("position", position, kWindowPositions,
            "learned bias by distance inside the window; unset: relative, none without dissect");

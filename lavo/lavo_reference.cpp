@@ -55,7 +55,7 @@ Tensor mean_of(const Tensor& weight_RS, const Tensor& bases_RX, const Tensor& x_
 Tensor lavo_reference_rows(const Inputs& given, const LavoOptions& options,
                            const LavoParameters& parameters, const std::vector<int64_t>& rows) {
   Inputs in = given;
-  for (Tensor* x : {&in.query, &in.key, &in.value}) *x = wide(*x);
+  in.each([](Tensor& x) { x = wide(x); });
   if (in.key_mask.defined()) in.key_mask = in.key_mask.to(torch::kCPU);
   const int64_t B = in.query.size(0), H = in.query.size(1), S = in.key.size(2),
                 D = in.query.size(3);
@@ -88,9 +88,9 @@ Tensor lavo_reference_rows(const Inputs& given, const LavoOptions& options,
         const Tensor B_h = bases[bases.size(0) == 1 ? 0 : h];
         Tensor key_mean, value_mean, key_rows = B_h, value_rows = B_h;
         if (context) {
-          key_mean = value_mean = mean_of(weight, B_h, source(in.context->tokens_BSM[b]));
-          key_rows = torch::matmul(B_h, wide(in.context->key_weight_HMD[h]));
-          value_rows = torch::matmul(B_h, wide(in.context->value_weight_HME[h]));
+          key_mean = value_mean = mean_of(weight, B_h, source(in["tokens"][b]));
+          key_rows = torch::matmul(B_h, in["key_weight"][h]);
+          value_rows = torch::matmul(B_h, in["value_weight"][h]);
         } else {
           value_mean = mean_of(weight, B_h, source(in.value[b][h]));
           key_mean = options.memory == MemoryKind::kShared

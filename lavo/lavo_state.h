@@ -9,13 +9,14 @@ namespace lavo {
 /// What a stream of LAVO carries: the means of the memory and the keys of the window.
 struct LavoState final : State {
   explicit LavoState(const Tensor& decay_R) : key_mean(decay_R), value_mean(decay_R) {}
-  std::vector<Tensor> tensors() const override {
-    std::vector<Tensor> held = key_mean.tensors();
-    for (const auto& more : {value_mean.tensors(), window.tensors()}) {
-      held.insert(held.end(), more.begin(), more.end());
-    }
-    return held;
-  }
+
+  /// key_mean, key_weight, value_mean, value_weight; window_key, window_value, window_mask.
+  Named named() const override;
+  bool assign(const std::string& name, const Tensor& x) override;
+  int64_t token_dim(const std::string& name) const override;
+  void merge(const State& next) override;
+  void detach() override;
+
   RunningMean key_mean, value_mean;
   KeyValueCache window;
 };

@@ -10,12 +10,14 @@
 #include "experiments/harness/measure/memory.h"
 #include "experiments/place.h"
 #include "lavo/core/check.h"
+#include "lavo/core/files.h"
 
 namespace lavo {
 namespace {
 
 struct ApplyArguments {
   std::string mechanism, options = "{}", input, output, type, device = "cpu", chunks;
+  std::string tolerances, case_id;
   std::optional<double> rtol, atol;
   bool causal = false, cross = false, grad = false, reference = false, check = false;
   int64_t seed = 0;
@@ -43,26 +45,21 @@ json parse_options(const std::string& text) {
   return options;
 }
 
-struct Tolerance {
-  double rtol, atol;
-};
-
-/// What two right implementations differ by when each sums in its own order.
-Tolerance default_tolerance(torch::ScalarType type) {
-  switch (type) {
-    case torch::kFloat64:
-      return {1e-9, 1e-10};
-    case torch::kFloat32:
-      return {1e-4, 1e-5};
-    case torch::kFloat16:
-      return {4e-3, 4e-3};
-    default:
-      return {3e-2, 3e-2};
+/// The closest that any two right implementations need to come: --rtol and --atol, or a case of an
+/// index, or by type.
+ToleranceOf tolerances(const ApplyArguments& a, torch::ScalarType type) {
+  ToleranceOf from_file;
+  if (!a.tolerances.empty()) {
+    from_file = golden_tolerances(read_json(a.tolerances), a.case_id, type, a.tolerances);
   }
+  return [=, rtol = a.rtol, atol = a.atol](const std::string& tensor) {
+    const Tolerance given = from_file ? from_file(tensor) : default_tolerance(type);
+    return Tolerance{rtol.value_or(given.rtol), atol.value_or(given.atol)};
+  };
 }
 
 /// Prints a line for each expected tensor; true when all agree.
-bool report(const std::vector<Agreement>& agreements, Tolerance tolerance) {
+bool report(const std::vector<Agreement>& agreements, const ToleranceOf& tolerance_of) {
   bool all = true;
   for (const Agreement& a : agreements) {
     all = all && a.agrees();
@@ -70,11 +67,11 @@ bool report(const std::vector<Agreement>& agreements, Tolerance tolerance) {
       fmt::print("{:<20} not compared: this call did not make it\n", a.name);
       continue;
     }
-    fmt::print("{:<20} worst error {:.3g}  {}\n", a.name, a.error,
-               a.agrees() ? "agrees" : "DISAGREES");
+    const Tolerance allowed = tolerance_of(a.name);
+    fmt::print("{:<20} worst error {:.3g}  {} (|a - b| <= {:g} + {:g} |b|)\n", a.name, a.error,
+               a.agrees() ? "agrees" : "DISAGREES", allowed.atol, allowed.rtol);
   }
-  fmt::print("{} (|a - b| <= {:g} + {:g} |b|)\n", all ? "agreement" : "disagreement",
-             tolerance.atol, tolerance.rtol);
+  fmt::print("{}\n", all ? "agreement" : "disagreement");
   return all;
 }
 
@@ -95,15 +92,14 @@ int run_apply(const ApplyArguments& arguments) {
   limit_cpu_memory(static_cast<int64_t>(available_memory()));
   const NamedTensors given = read_safetensors(arguments.input);
   const NamedTensors made = apply(request, given, arguments.input);
-  Tolerance tolerance = default_tolerance(request.type.value_or(given.at("query").scalar_type()));
-  tolerance.rtol = arguments.rtol.value_or(tolerance.rtol);
-  tolerance.atol = arguments.atol.value_or(tolerance.atol);
+  const auto tolerance_of =
+      tolerances(arguments, request.type.value_or(given.at("query").scalar_type()));
   std::vector<Agreement> agreements;
   if (arguments.check) {
-    agreements = compare_expected(made, given, tolerance.rtol, tolerance.atol, arguments.input);
+    agreements = compare_expected(made, given, tolerance_of, arguments.input);
   }
   write_safetensors(arguments.output, made);
-  return !arguments.check || report(agreements, tolerance) ? kSuccess : kFailure;
+  return !arguments.check || report(agreements, tolerance_of) ? kSuccess : kFailure;
 }
 
 }  // namespace
@@ -116,10 +112,11 @@ void add_apply(CLI::App& program, int& exit_code) {
   command
       ->add_option("--input", a->input,
                    "safetensors: query, key, value [batch, heads, length, width]; optional "
-                   "key_mask, cu_seqlens, grad_output, expected_*, parameters by name")
+                   "gates and slots by name, key_mask, cu_seqlens, grad_output, initial_state*, "
+                   "expected_*, parameters by name")
       ->required()
       ->check(not_empty());
-  command->add_option("--output", a->output, "safetensors to write: output, grad_*")
+  command->add_option("--output", a->output, "safetensors to write: output, grad_*, final_state*")
       ->required()
       ->check(not_empty());
   command->add_flag("--causal", a->causal, "output t depends on queries (and keys) <= t only");
@@ -141,6 +138,16 @@ void add_apply(CLI::App& program, int& exit_code) {
   command->add_option("--atol", a->atol, "default by type: 1e-10 in float64")
       ->needs(check)
       ->check(number_in(0));
+  auto* tolerances =
+      command
+          ->add_option("--tolerances", a->tolerances,
+                       "an index of cases with tolerances by tensor and type, as tests/golden has")
+          ->needs(check)
+          ->check(not_empty());
+  auto* case_id = command->add_option("--case", a->case_id, "which of its cases this is")
+                      ->needs(tolerances)
+                      ->check(not_empty());
+  tolerances->needs(case_id);
   command->footer(
       "Example: lavo-bench apply --mechanism local --options '{\"window\": 8}' --causal\n"
       "           --input in.safetensors --output out.safetensors --grad --check");

@@ -42,23 +42,15 @@ constexpr size_t kRowsAtOnce = 16;  // the graph of all rows would be large
 /// than that. The same code in float64 must then be right, and float32 keep nearly three digits.
 constexpr double kRightInFloat64 = 1e-6, kCancelled = 2e-3;
 
-Inputs leaves(const Inputs& in, torch::ScalarType type) {
-  Inputs copy = in;
-  for (Tensor* x : {&copy.query, &copy.key, &copy.value}) {
-    *x = x->detach().to(type).clone().requires_grad_();
-  }
-  return copy;
-}
-
 /// Gradients in float64 of the inputs, then of the parameters; taken away from where they were.
 std::vector<Tensor> take_gradients(Mechanism& mechanism, Inputs& in) {
   std::vector<Tensor> gradients;
-  const auto take = [&](Tensor x) {
+  const auto take = [&](const Tensor& x) {
     const Tensor gradient = x.grad().defined() ? x.grad() : torch::zeros_like(x);
     gradients.push_back(gradient.detach().to(torch::kCPU, torch::kFloat64));
     x.mutable_grad() = Tensor();
   };
-  for (Tensor* x : {&in.query, &in.key, &in.value}) take(*x);
+  in.each(take);
   for (const Tensor& parameter : mechanism.parameters()) {
     if (parameter.requires_grad()) take(parameter);
   }
@@ -106,7 +98,7 @@ Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vect
   const Tensor index = torch::tensor(rows, torch::kLong).to(given.query.device());
 
   const auto through_forward = [&](torch::ScalarType computed) {
-    Inputs in = leaves(given, computed);
+    Inputs in = given.to(computed).leaves();
     const Tensor output = mechanism.forward(in);
     output.backward(torch::zeros_like(output).index_copy(2, index, weight_BHRE.to(computed)));
     return take_gradients(mechanism, in);
@@ -114,7 +106,7 @@ Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vect
   const auto actual = through_forward(type);
 
   const ReferenceThreads threads(s.S);
-  Inputs wide = leaves(given, torch::kFloat64);
+  Inputs wide = given.to(torch::kFloat64).leaves();
   for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
     const size_t count = std::min(kRowsAtOnce, rows.size() - first);
     const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(first);

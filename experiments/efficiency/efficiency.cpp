@@ -43,38 +43,58 @@ int64_t checked_rows(int64_t length) {
   return std::clamp(kCheckedTokens / length, kFewestRows, kCheckedRows);
 }
 
-Pattern pattern_of(const EfficiencyAxes& axes) {
-  return static_cast<Pattern>((axes.cross ? 2 : 0) + (axes.causal ? 1 : 0));
+Pattern efficiency_pattern(const EfficiencyAxes& axes) {
+  return pattern_of(axes.causal, axes.cross);
 }
 
-bool has(const Entry& entry, Implementation wanted, const EfficiencyAxes& axes) {
-  return entry.has(wanted, pattern_of(axes), parse_device("efficiency", axes.device).is_cpu());
+/// Why the call is not to be had in this implementation; empty where it is.
+std::string lacking(const Entry& entry, const Mechanism& mechanism, Implementation wanted,
+                    const EfficiencyAxes& axes) {
+  switch (wanted) {
+    case Implementation::kFused:
+      return mechanism.not_fused({.shape = axes.shape(),
+                                  .pattern = efficiency_pattern(axes),
+                                  .type = scalar_type(axes.dtype),
+                                  .device = parse_device("efficiency", axes.device),
+                                  .streaming = axes.pass == Pass::kDecode});
+    case Implementation::kComposed:
+      return entry.facts.composed ? "" : "it is one operator of LibTorch";
+    case Implementation::kNaive:
+      return entry.facts.naive ? "" : "it has no such form";
+  }
+  return "there is no such implementation";
 }
 
 /// "fused and composed"
-std::string implementations_of(const Entry& entry, const EfficiencyAxes& axes) {
+std::string implementations_of(const Entry& entry, const Mechanism& mechanism,
+                               const EfficiencyAxes& axes) {
   std::vector<std::string> names;
   for (size_t i = 0; i < kImplementations.size(); ++i) {
-    if (has(entry, static_cast<Implementation>(i), axes)) names.push_back(kImplementations[i]);
+    if (lacking(entry, mechanism, static_cast<Implementation>(i), axes).empty()) {
+      names.push_back(kImplementations[i]);
+    }
   }
   return fmt::format("{}", fmt::join(names, " and "));
 }
 
-std::vector<int64_t> rows_to_check(const EfficiencyAxes& axes, const json& options,
+std::vector<int64_t> rows_to_check(const EfficiencyAxes& axes, const Mechanism& mechanism,
                                    int64_t length) {
   const int64_t decoded = axes.pass == Pass::kDecode ? decode_tokens(length) : 0;
   const auto drawn =
-      check_rows(length, checked_rows(length) - decoded, options.value("window", 16), kRowSeed);
+      check_rows(length, checked_rows(length) - decoded, mechanism.block(), kRowSeed);
   std::set<int64_t> rows(drawn.begin(), drawn.end());
   for (int64_t t = length - decoded; t < length; ++t) rows.insert(t);
   return {rows.begin(), rows.end()};
 }
 
-Inputs inputs_of(const EfficiencyAxes& axes, int64_t length, torch::Device device) {
+Inputs inputs_of(const Point& point, const Mechanism& mechanism, int64_t length,
+                 torch::Device device) {
+  const EfficiencyAxes& axes = point.axes;
   Shape shape = axes.shape();
   shape.T = shape.S = length;
-  return random_inputs(shape, scalar_type(axes.dtype), kInputSeed,
-                       {.device = device, .causal = axes.causal, .cross = axes.cross});
+  return random_inputs(mechanism, shape, scalar_type(axes.dtype), kInputSeed,
+                       {.device = device, .causal = axes.causal, .cross = axes.cross},
+                       point.options);
 }
 
 std::unique_ptr<Workload> workload_for(const EfficiencyAxes& axes,
@@ -98,18 +118,18 @@ json to_json(const Check& check) {
 }
 
 /// Everything that one checked call of the first block shows.
-void check_first(const EfficiencyAxes& axes, const json& options, Workload& work,
-                 Outcome& outcome) {
+void check_first(const Point& point, Workload& work, Outcome& outcome) {
+  const EfficiencyAxes& axes = point.axes;
   const Check output = check_output(work.mechanism(), work.inputs(), work.output(),
-                                    rows_to_check(axes, options, axes.length));
+                                    rows_to_check(axes, work.mechanism(), axes.length));
   require_right("outputs", output);
   outcome.notes["output_check"] = to_json(output);
   double error = output.error;
   if (axes.pass == Pass::kForwardBackward) {
     const int64_t length = std::min(axes.length, kGradientLength);
-    const Inputs in = inputs_of(axes, length, work.inputs().query.device());
-    const Check gradients =
-        check_gradients(work.mechanism(), in, rows_to_check(axes, options, length), kWeightSeed);
+    const Inputs in = inputs_of(point, work.mechanism(), length, work.inputs().query.device());
+    const Check gradients = check_gradients(
+        work.mechanism(), in, rows_to_check(axes, work.mechanism(), length), kWeightSeed);
     require_right("gradients", gradients);
     outcome.notes["gradient_check"] = to_json(gradients);
     outcome.notes["gradient_check"]["length"] = length;
@@ -170,7 +190,7 @@ void measure_time(const EfficiencyAxes& axes, Workload& work, const Cost& cost,
 
 /// What one timed call must compute and move, by count.
 Cost cost_of(const EfficiencyAxes& axes, const Mechanism& mechanism) {
-  Cost cost = mechanism.cost(axes.shape(), axes.causal);
+  Cost cost = mechanism.cost(axes.shape(), efficiency_pattern(axes));
   if (axes.pass == Pass::kForwardBackward) {
     // Every product of the forward has two in the backward; grad_output is read, three gradients
     // are written, the inputs are read again.
@@ -214,6 +234,7 @@ Setting EfficiencyAxes::setting() const {
           .value_dim = head_dim,
           .query_length = length,
           .key_length = length,
+          .longest = length,
           .causal = causal,
           .cross = cross};
 }
@@ -233,13 +254,15 @@ json Efficiency::resolve(const json& given) const {
   auto point = read_options<EfficiencyAxes>(name(), split.own, "axis");
   parse_device(name(), point.device);
   const Entry& entry = find_mechanism(point.mechanism);
+  const json options = entry.resolve(split.options, point.setting());
   if (!point.implementation) {
-    point.implementation = has(entry, Implementation::kFused, point) ? Implementation::kFused
-                                                                     : Implementation::kComposed;
+    const auto mechanism = entry.create(options, point.setting(), kParameterSeed);
+    const bool fused = lacking(entry, *mechanism, Implementation::kFused, point).empty();
+    point.implementation = fused ? Implementation::kFused : Implementation::kComposed;
   }
   if (!point.threads) point.threads = default_threads();
   json resolved = write_options(point);
-  resolved.update(resolve_options(entry, split.options, point.setting()));
+  resolved.update(options);
   return resolved;
 }
 
@@ -252,18 +275,22 @@ std::string Efficiency::meaningless(const json& axes) const {
 std::string Efficiency::refused(const json& axes) const {
   const Point point = read_point(*this, axes);
   const Entry& entry = find_mechanism(point.axes.mechanism);
-  const std::string reason = refused_pattern(entry, point.axes.causal, point.axes.cross);
-  if (!reason.empty()) return reason;
+  const auto mechanism = entry.create(point.options, point.axes.setting(), kParameterSeed);
+  const std::string refusal = refused_pattern(*mechanism, efficiency_pattern(point.axes));
+  if (!refusal.empty()) return refusal;
+  if (mechanism->longest() < point.axes.length) {
+    return fmt::format("{} takes {} tokens at most", entry.name, mechanism->longest());
+  }
   const auto wanted = *point.axes.implementation;
-  if (!has(entry, wanted, point.axes)) {
-    return fmt::format("{} has no {} implementation of {} attention on {}, only {}", entry.name,
+  if (const std::string reason = lacking(entry, *mechanism, wanted, point.axes); !reason.empty()) {
+    return fmt::format("{} has no {} implementation of {} attention on {}, only {}: {}", entry.name,
                        kImplementations[static_cast<size_t>(wanted)],
-                       pattern_text(pattern_of(point.axes)), point.axes.device,
-                       implementations_of(entry, point.axes));
+                       pattern_text(efficiency_pattern(point.axes)), point.axes.device,
+                       implementations_of(entry, *mechanism, point.axes), reason);
   }
   if (point.axes.pass != Pass::kDecode) return "";
   try {
-    entry.create(point.options, point.axes.setting(), kParameterSeed)->new_state();
+    mechanism->new_state();
   } catch (const OptionError& error) {
     return error.what();
   }
@@ -308,11 +335,12 @@ Outcome Efficiency::run(const Case& cell) const {
                                scalar_type(axes.dtype), device);
   move_parameters(*mechanism, kParameterSeed + 1);
   mechanism->use(*axes.implementation);
-  const auto work = workload_for(axes, mechanism, inputs_of(axes, axes.length, device));
+  const auto work =
+      workload_for(axes, mechanism, inputs_of(point, *mechanism, axes.length, device));
 
   Outcome outcome;
   if (cell.block == 0) {  // the same in every block
-    check_first(axes, point.options, *work, outcome);
+    check_first(point, *work, outcome);
     require_implementation(axes, *mechanism);
     measure_memory(work->timed(), device, outcome);
   }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "lavo/core/pieces.h"
+
 namespace lavo {
 namespace {
 
@@ -23,12 +25,9 @@ class ForwardBackward final : public Workload {
  public:
   ForwardBackward(std::shared_ptr<Mechanism> mechanism, const Inputs& in)
       : Workload(std::move(mechanism), in) {
-    for (Tensor* x : {&in_.query, &in_.key, &in_.value}) {
-      *x = x->detach().clone().requires_grad_();
-    }
-    std::vector<int64_t> sizes = in.query.sizes().vec();
-    sizes.back() = in.value.size(3);
-    grad_output_ = torch::ones(sizes, in.query.options());
+    in_ = in.leaves();
+    const Shape s = in.shape();
+    grad_output_ = torch::ones({s.B, s.H, s.T, s.E}, in.query.options());
   }
 
   Tensor output() override {
@@ -39,7 +38,7 @@ class ForwardBackward final : public Workload {
     return {.run = [this] { mechanism_->forward(in_).backward(grad_output_); },
             .before =
                 [this] {
-                  for (Tensor* x : {&in_.query, &in_.key, &in_.value}) x->mutable_grad() = Tensor();
+                  in_.each([](Tensor& x) { x.mutable_grad() = Tensor(); });
                   for (Tensor& x : mechanism_->parameters()) x.mutable_grad() = Tensor();
                 }};
   }
@@ -87,18 +86,13 @@ class Decode final : public Workload {
  private:
   int64_t length() const { return in_.query.size(2); }
 
-  Inputs piece(int64_t begin, int64_t count) const {
-    Inputs part = in_;
-    for (Tensor* x : {&part.query, &part.key, &part.value}) *x = x->narrow(2, begin, count);
-    return part;
-  }
   void restart(int64_t position, Pieces* outputs) {
     state_ = mechanism_->new_state();
     if (position == 0) return;
-    const Tensor output = mechanism_->forward(piece(0, position), *state_);
+    const Tensor output = mechanism_->forward(in_.narrow(0, position), *state_);
     if (outputs) outputs->add(output);
   }
-  Tensor step() { return mechanism_->forward(piece(state_->position, 1), *state_); }
+  Tensor step() { return mechanism_->forward(in_.narrow(state_->position, 1), *state_); }
 
   std::unique_ptr<State> state_;
   int64_t state_bytes_ = 0;

@@ -22,7 +22,7 @@ namespace lavo {
 namespace {
 
 constexpr int64_t kHeads = 4, kWidth = 64;
-constexpr int64_t kCheckedRows = 16, kWindow = 16;
+constexpr int64_t kCheckedRows = 16;
 
 struct Pass {
   const char* name;
@@ -43,15 +43,17 @@ void run(benchmark::State& state, const Entry& entry, const Pass& pass,
                         .value_dim = kWidth,
                         .query_length = length,
                         .key_length = length,
+                        .longest = length,
                         .causal = causal};
-  const auto mechanism = make_mechanism(entry.name, resolve_options(entry, json::object(), setting),
-                                        setting, /*seed=*/0);
+  const json options = entry.resolve(json::object(), setting);
+  const auto mechanism = make_mechanism(entry.name, options, setting, /*seed=*/0);
   move_parameters(*mechanism, /*seed=*/1);
   mechanism->use(implementation);
-  const Inputs in = random_inputs(shape, torch::kFloat32, /*seed=*/1, {.causal = causal});
+  const Inputs in =
+      random_inputs(*mechanism, shape, torch::kFloat32, /*seed=*/1, {.causal = causal}, options);
   const auto work = pass.make(mechanism, in);
 
-  const auto rows = check_rows(length, kCheckedRows, kWindow, /*seed=*/2);
+  const auto rows = check_rows(length, kCheckedRows, mechanism->block(), /*seed=*/2);
   if (!check_output(*mechanism, work->inputs(), work->output(), rows).passed()) {
     state.SkipWithError("wrong result: not timed");
     return;
@@ -70,7 +72,7 @@ void run(benchmark::State& state, const Entry& entry, const Pass& pass,
   using benchmark::Counter;
   // Where the time is that of a token, an iteration is one.
   const double tokens = pass.make == decode_workload ? 1 : static_cast<double>(length);
-  const Cost cost = mechanism->cost(shape, causal);
+  const Cost cost = mechanism->cost(shape, pattern_of(causal, false));
   const double state_bytes = pass.make == decode_workload ? cost.state_bytes : 0;  // read by each
   const double bytes =
       pass.traffic * cost.bytes * tokens / static_cast<double>(length) + state_bytes;
@@ -85,12 +87,13 @@ void register_all() {
   for (const Entry& entry : mechanisms()) {
     const bool causal = entry.patterns.include(Pattern::kCausalSelf);
     for (const Pass& pass : kPasses) {
-      if (pass.make == decode_workload && !(causal && entry.has_state)) continue;
+      if (pass.make == decode_workload && !(causal && entry.facts.has_state)) continue;
       for (size_t i = 0; i < kImplementations.size(); ++i) {
         const auto implementation = static_cast<Implementation>(i);
-        const Pattern pattern = causal ? Pattern::kCausalSelf : Pattern::kNoncausalSelf;
-        if (!entry.has(implementation, pattern, /*on_cpu=*/true)) continue;
-        const bool small = entry.softmax || implementation == Implementation::kNaive;
+        if (implementation == Implementation::kFused && !entry.is_fused()) continue;
+        if (implementation == Implementation::kComposed && !entry.facts.composed) continue;
+        if (implementation == Implementation::kNaive && !entry.facts.naive) continue;
+        const bool small = entry.facts.softmax || implementation == Implementation::kNaive;
         const std::string name =
             fmt::format("{}/{}/{}", pass.name, entry.name, kImplementations[i]);
         benchmark::RegisterBenchmark(

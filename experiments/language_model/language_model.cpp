@@ -20,7 +20,6 @@ namespace {
 
 constexpr int64_t kChunks = 16;
 constexpr int64_t kCurvePoints = 100;
-constexpr int64_t kDefaultBlock = 16;  ///< offsets of mechanisms without a window
 
 /// Axes of the cell that say how it is scored; the weights do not depend on them.
 const std::vector<std::string> kScoringAxes = {"split", "test_bytes", "test_factor"};
@@ -43,6 +42,7 @@ Setting setting_of(const LanguageModelAxes& a) {
           .model_dim = a.width,
           .query_length = a.context,
           .key_length = a.context,
+          .longest = a.context * a.test_factor,
           .causal = true};
 }
 
@@ -170,14 +170,8 @@ json LanguageModel::resolve(const json& given) const {
   if (!a.dtype) {
     a.dtype = a.device == "cpu" ? TrainingType::kFloat32 : TrainingType::kBfloat16;
   }
-  json options = split.options;
-  // The longest length that the cell reaches, in training too.
-  if (std::ranges::find(entry.options, "max_length", &OptionInfo::name) != entry.options.end() &&
-      !options.contains("max_length")) {
-    options["max_length"] = a.context * a.test_factor;
-  }
   json result = write_options(a);
-  result.update(entry.resolve(options, setting_of(a)));
+  result.update(entry.resolve(split.options, setting_of(a)));
   for (auto it = result.begin(); it != result.end();) {
     it = it->is_null() ? result.erase(it) : std::next(it);
   }
@@ -187,7 +181,9 @@ json LanguageModel::resolve(const json& given) const {
 std::string LanguageModel::refused(const json& axes) const {
   const auto [a, options] = read_cell(axes);
   const Entry& entry = find_mechanism(a.mechanism);
-  const std::string& pattern = entry.patterns.refusal[static_cast<size_t>(Pattern::kCausalSelf)];
+  const auto mechanism = entry.create(options, setting_of(a), 0);
+  const std::string pattern =
+      mechanism->patterns().refusal[static_cast<size_t>(Pattern::kCausalSelf)];
   if (!pattern.empty()) {
     return fmt::format("a language model needs causal self attention, which {} refuses: {}",
                        a.mechanism, pattern);
@@ -209,7 +205,7 @@ Prediction LanguageModel::predict(const json& axes, const json&) const {
                             .S = length,
                             .D = setting.head_dim,
                             .E = setting.head_dim},
-                           /*causal=*/true);
+                           Pattern::kCausalSelf);
   };
   const double step_tokens = static_cast<double>(a.batch * a.accumulate * a.context);
   const double step_flop = 3 * (2 * weights * step_tokens + L * static_cast<double>(a.accumulate) *
@@ -263,7 +259,7 @@ Outcome LanguageModel::run(const Case& cell) const {
 
   const std::string token = a.tokenizer == TokenKind::kBytes ? "byte" : "token";
   const std::string unit = "bit/" + token;
-  const auto block = options.value("window", kDefaultBlock);
+  const auto block = find_mechanism(a.mechanism).create(options, setting_of(a), 0)->block();
   outcome.series["loss_by_position"] = {"position", unit, at_context.by_position()};
   outcome.series["loss_by_offset"] = {"offset", unit, at_context.by_offset(block)};
   outcome.series["loss_by_chunk"] = {"chunk", unit, at_context.by_chunk(kChunks)};

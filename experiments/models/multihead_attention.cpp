@@ -71,7 +71,14 @@ Inputs MultiheadAttention::project(const Tensor& x, int64_t first_position) {
         .transpose(1, 2)
         .to(all.scalar_type());
   };
-  in.context = LayerContext{x.to(all.scalar_type()), weight_HMD(1), weight_HMD(2)};
+  for (const InputSpec& spec : mechanism_->inputs()) {
+    using Kind = LayerRule::Kind;
+    require<OptionError>(spec.layer.kind != Kind::kProjected && spec.layer.kind != Kind::kLearned,
+                         "attention: this layer does not make '{}'", spec.name);
+    in.set(spec, spec.layer.kind == Kind::kLayerInput  ? x.to(all.scalar_type())
+                 : spec.layer.kind == Kind::kKeyWeight ? weight_HMD(1)
+                                                       : weight_HMD(2));
+  }
   if (options_.position == PositionEncoding::kAlibi) widen_for_alibi(in, first_position);
   return in;
 }

@@ -31,12 +31,12 @@ Tensor with_columns(const Tensor& x, const Tensor& columns) {
 }  // namespace
 
 std::string position_refusal(const Entry& mechanism, PositionEncoding encoding) {
-  if (encoding != PositionEncoding::kAlibi || mechanism.softmax) return "";
+  if (encoding != PositionEncoding::kAlibi || mechanism.facts.softmax) return "";
   return fmt::format("{} has no logits of queries and keys that alibi could bias", mechanism.name);
 }
 
 PositionEncoding default_position(const Entry& mechanism) {
-  return mechanism.own_positions ? PositionEncoding::kNone : PositionEncoding::kRope;
+  return mechanism.facts.own_positions ? PositionEncoding::kNone : PositionEncoding::kRope;
 }
 
 Tensor Rotary::factors(const Tensor& like, int64_t first, int64_t length) {

@@ -38,14 +38,17 @@ struct NumericsPoint {
             .value_dim = axes.head_dim,
             .query_length = axes.length,
             .key_length = axes.length,
+            .longest = axes.length,
             .causal = axes.causal};
   }
   uint64_t seed() const { return static_cast<uint64_t>(axes.seed); }
-  Inputs inputs(torch::Device device) const {
+  Inputs inputs(const Mechanism& mechanism, torch::Device device) const {
     return random_inputs(
-        shape(), scalar_type(axes.dtype), seed() + 1,
-        {.device = device, .causal = axes.causal, .scale = axes.scale, .mean = *axes.mean});
+        mechanism, shape(), scalar_type(axes.dtype), seed() + 1,
+        {.device = device, .causal = axes.causal, .scale = axes.scale, .mean = *axes.mean},
+        options);
   }
+  Pattern pattern() const { return pattern_of(axes.causal, /*cross=*/false); }
 };
 
 NumericsPoint numerics_point(const Experiment& experiment, const json& resolved) {
@@ -91,7 +94,7 @@ void record_errors(const std::vector<int64_t>& rows, const Tensor& actual, const
 Outcome output_error(const NumericsPoint& point, torch::Device device) {
   torch::NoGradGuard no_grad;
   const auto mechanism = mechanism_of(point, device);
-  const Inputs in = point.inputs(device);
+  const Inputs in = point.inputs(*mechanism, device);
   const auto rows = doubling_rows(point.axes.length);
   const Tensor index = torch::tensor(rows, torch::kLong).to(device);
   const Tensor output = mechanism->forward(in).index_select(2, index);
@@ -102,7 +105,7 @@ Outcome output_error(const NumericsPoint& point, torch::Device device) {
 
 Outcome running_mean_error(const NumericsPoint& point, torch::Device device) {
   torch::NoGradGuard no_grad;
-  const Tensor y_BHSR = point.inputs(device).value;
+  const Tensor y_BHSR = point.inputs(*mechanism_of(point, device), device).value;
   const auto rows = doubling_rows(point.axes.length);
   RunningMean mean;
   std::vector<Tensor> actual, expected;
@@ -129,9 +132,11 @@ Outcome running_mean_error(const NumericsPoint& point, torch::Device device) {
 
 Outcome softmax_error(const NumericsPoint& point, torch::Device device) {
   torch::NoGradGuard no_grad;
-  Inputs in = point.inputs(device);
-  const Tensor output = mechanism_of(point, device)->forward(in).to(torch::kFloat64);
-  for (Tensor* x : {&in.query, &in.key, &in.value}) *x = x->to(torch::kFloat64);
+  const auto mechanism = mechanism_of(point, device);
+  Inputs in = point.inputs(*mechanism, device);
+  const Tensor output = mechanism->forward(in).to(torch::kFloat64);
+  in = in.to(torch::kFloat64);
+  in.extra.clear();
   const Tensor exact =
       make_mechanism("vanilla", json::object(), point.setting(), 0, torch::kFloat64, device)
           ->forward(in);
@@ -170,8 +175,7 @@ json Numerics::resolve(const json& given) const {
   if (!point.axes.mean) point.axes.mean = point.axes.measure == Measure::kSoftmax ? 0 : 1;
   if (!point.axes.threads) point.axes.threads = default_threads();
   json resolved = write_options(point.axes);
-  resolved.update(
-      resolve_options(find_mechanism(point.axes.mechanism), split.options, point.setting()));
+  resolved.update(find_mechanism(point.axes.mechanism).resolve(split.options, point.setting()));
   return resolved;
 }
 
@@ -182,9 +186,9 @@ std::string Numerics::meaningless(const json& axes) const {
 }
 
 std::string Numerics::refused(const json& axes) const {
-  const NumericsAxes own = numerics_point(*this, axes).axes;
-  if (own.measure == Measure::kRunningMean) return "";
-  return refused_pattern(find_mechanism(own.mechanism), own.causal, /*cross=*/false);
+  const NumericsPoint point = numerics_point(*this, axes);
+  if (point.axes.measure == Measure::kRunningMean) return "";
+  return refused_pattern(*mechanism_of(point, torch::kCPU), point.pattern());
 }
 
 Prediction Numerics::predict(const json& axes, const json&) const {
@@ -192,7 +196,7 @@ Prediction Numerics::predict(const json& axes, const json&) const {
   const Shape shape = point.shape();
   const Cost cost = find_mechanism(point.axes.mechanism)
                         .create(point.options, point.setting(), point.seed())
-                        ->cost(shape, point.axes.causal);
+                        ->cost(shape, point.pattern());
   const double call = cost.flop / (kFlopPerSecond * static_cast<double>(*point.axes.threads));
   // The reference is float64, and so are its copies of the inputs.
   const double wide_inputs = shape.input_bytes() * 8 / static_cast<double>(shape.element_bytes);

@@ -20,6 +20,11 @@ class Mechanism;
 enum class Pattern { kNoncausalSelf, kCausalSelf, kNoncausalCross, kCausalCross };
 inline constexpr std::array kPatterns = {Pattern::kNoncausalSelf, Pattern::kCausalSelf,
                                          Pattern::kNoncausalCross, Pattern::kCausalCross};
+inline Pattern pattern_of(bool causal, bool cross) {
+  return static_cast<Pattern>((cross ? 2 : 0) + (causal ? 1 : 0));
+}
+inline bool is_causal(Pattern pattern) { return static_cast<int>(pattern) % 2 == 1; }
+inline bool is_cross(Pattern pattern) { return static_cast<int>(pattern) >= 2; }
 const char* pattern_name(Pattern pattern);  ///< "NS", "CS", "NC", "CC"
 const char* pattern_text(Pattern pattern);  ///< "noncausal self", ...
 
@@ -27,12 +32,6 @@ const char* pattern_text(Pattern pattern);  ///< "noncausal self", ...
 /// tiles or chunks; with everything that the formula names built whole.
 enum class Implementation { kFused, kComposed, kNaive };
 inline const std::vector<std::string> kImplementations = {"fused", "composed", "naive"};
-
-/// Which calls the fused form of a mechanism covers; where it does it is the default. On a GPU only
-/// those of the types and widths that its kernels take; Mechanism::is_fused() tells.
-enum class FusedCalls { kNone, kCausalSelfOnCpu, kCausalSelf, kAll };
-inline constexpr std::array kFusedTexts = {"none", "causal self attention on the CPU",
-                                           "causal self attention", "every pattern"};
 
 /// For each pattern the reason why it is refused; empty where it is exact.
 struct Patterns {
@@ -49,39 +48,45 @@ struct Setting {
   int64_t model_dim = 0;     ///< > 0 inside a layer
   int64_t query_length = 0;  ///< 0: not known
   int64_t key_length = 0;
+  int64_t longest = 0;  ///< tokens of the longest sequence that the use comes to; 0: not known
   bool causal = false;
   bool cross = false;
   bool in_layer() const { return model_dim > 0; }
   bool causal_self() const { return causal && !cross; }
 };
 
+/// What holds for all options of a mechanism. The defaults are those of most.
+struct Facts {
+  bool equal_widths = false;     ///< needs E = D
+  bool has_state = true;         ///< can be streamed
+  const char* fused_calls = "";  ///< which calls a fused kernel takes, for people; "": none
+  bool composed = true;          ///< has a form composed of LibTorch operators
+  bool naive = false;            ///< has a form that builds everything, to be compared with
+  bool own_positions = false;    ///< encodes positions itself: a layer adds none unless asked to
+  bool softmax = false;          ///< softmax over all q . k / sqrt(D): more columns bias it
+};
+
+/// In the order of lists.
+inline const std::vector<std::string> kGroups = {
+    "LAVO", "softmax", "2020 to 2022", "recurrent", "slots", "state space", "controls"};
+
 /// A line of the table of mechanisms: what can be said without making one, and how to make one.
 struct Entry {
   std::string name;
   std::string title;     ///< "linear transformer"
   std::string citation;  ///< authors, year, arXiv number
-  Patterns patterns;
+  std::string group;     ///< what it is listed with: one of kGroups
+  Patterns patterns;     ///< with the default options
   std::vector<OptionInfo> options;
-  bool equal_widths = false;  ///< needs E = D
-  bool has_state = true;
-  FusedCalls fused = FusedCalls::kNone;
-  bool composed = true;        ///< has a form composed of LibTorch operators
-  bool naive = false;          ///< has a form that builds everything, to be compared with
-  bool own_positions = false;  ///< encodes positions itself: a layer adds none unless asked to
-  bool softmax = false;  ///< softmax over all q . k / sqrt(D): more columns of q and k bias it
+  Facts facts;
+  json module = {};  ///< what a fresh process loads to have it too; null: it is in the table
   /// Checks the given options and fills every default for this use; unset ones that stay unset are
   /// null.
   std::function<json(const json& given, const Setting&)> resolve;
   /// In float64, in training mode, with random parameters from `seed`: the same bits every time.
   std::function<std::shared_ptr<Mechanism>(const json& given, const Setting&, uint64_t seed)>
       create;
-
-  bool has(Implementation wanted, Pattern pattern, bool on_cpu) const {
-    if (wanted == Implementation::kComposed) return composed;
-    if (wanted == Implementation::kNaive) return naive;
-    if (pattern != Pattern::kCausalSelf) return fused == FusedCalls::kAll;
-    return fused != FusedCalls::kNone && (on_cpu || fused != FusedCalls::kCausalSelfOnCpu);
-  }
+  bool is_fused() const { return *facts.fused_calls != '\0'; }
 };
 
 }  // namespace lavo

@@ -1,107 +1,93 @@
 // SPDX-License-Identifier: MIT
-// The contract: every attention mechanism is a Mechanism, and nothing outside this page is asked of
-// it.
-//
-// Shape letters, used in names (query_BHTD), formulas and messages:
-//   B batch   H heads   G heads of keys and values   T queries   S keys   D key width   E value
-//   width M features (performer) or model width (layer)   R memory rows   W window
+// The contract: every attention mechanism is a Mechanism, and nothing outside this page and those of
+// its inputs (inputs.h) and its state (state.h) is asked of it.
 #pragma once
 
-#include <torch/nn/module.h>
-
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "lavo/core/entry.h"
+#include "lavo/core/inputs.h"
+#include "lavo/core/state.h"
 
 namespace lavo {
-
-using torch::Tensor;
-
-struct Shape {
-  int64_t B = 1, H = 1, T = 1, S = 1, D = 1, E = 1;
-  int64_t element_bytes = 4;  ///< of one number of the inputs; only costs depend on it
-
-  double compute_bytes() const {
-    return static_cast<double>(element_bytes < 4 ? 4 : element_bytes);
-  }
-  double query_bytes() const { return static_cast<double>(element_bytes * B * H * T * D); }
-  double input_bytes() const {
-    return query_bytes() + static_cast<double>(element_bytes * B * H * S * (D + E));
-  }
-  double output_bytes() const { return static_cast<double>(element_bytes * B * H * T * E); }
-  double traffic_bytes() const { return input_bytes() + output_bytes(); }
-};
-
-/// What a layer hands to a mechanism that projects the layer's own input (only LAVO's context
-/// memory does).
-struct LayerContext {
-  Tensor tokens_BSM;        ///< the layer's input on the side of the keys
-  Tensor key_weight_HMD;    ///< its key projection, a head each, without bias
-  Tensor value_weight_HME;  ///< its value projection
-};
-
-struct Inputs {
-  Tensor query;  ///< [B, H, T, D]
-  Tensor key;    ///< [B, G, S, D], G a divisor of H: each serves H / G query heads, one by one
-  Tensor value;  ///< [B, G, S, E]
-  bool causal = false;
-  bool cross = false;    ///< keys from another sequence; also true when T != S outside streaming
-  Tensor key_mask = {};  ///< [B, S] bool, true = real; undefined = all real
-  std::optional<LayerContext> context = {};
-  /// [documents + 1] integers from 0 to T, rising: where documents that are packed into the
-  /// sequence begin, and its end. None sees another: all state starts afresh at their edges.
-  /// Undefined: one document.
-  Tensor cu_seqlens = {};
-
-  Shape shape() const;
-  bool is_cross() const { return cross || query.size(2) != key.size(2); }
-  Pattern pattern() const;
-};
-
-/// What a causal mechanism carries from one piece of a sequence to the next. Any cutting gives the
-/// same outputs.
-struct State {
-  virtual ~State() = default;
-  virtual std::vector<Tensor> tensors() const = 0;
-  int64_t bytes() const;  ///< held now, over batch and heads
-  int64_t position = 0;   ///< tokens seen, padding included
-};
 
 /// What a call costs, by counting; for plans and roofline fractions.
 struct Cost {
   double flop = 0;          ///< multiply and add count as two
   double bytes = 0;         ///< unavoidable traffic: inputs read once, outputs written once
   double memory_bytes = 0;  ///< predicted peak above inputs, without gradients
-  double backward_memory_bytes =
-      0;                   ///< the same for forward and backward, above inputs and grad_output
+  /// The same for forward and backward, above inputs and grad_output.
+  double backward_memory_bytes = 0;
   double state_bytes = 0;  ///< streaming state after S tokens; 0 without one
+};
+
+/// Of a call that need not exist yet: what decides which kernel takes it.
+struct CallFacts {
+  Shape shape;
+  Pattern pattern = Pattern::kCausalSelf;
+  torch::ScalarType type = torch::kFloat32;
+  torch::Device device = torch::kCPU;
+  bool streaming = false;
+};
+
+/// A memory of rows that is read by a softmax, and one reading of it.
+struct MemoryView {
+  Tensor key_BHRD, value_BHRE;
+  Tensor weight_BHR;  ///< sums to 1
 };
 
 class Mechanism : public torch::nn::Module {
  public:
-  /// [B, H, T, E] in the type of the query. Any length from 1. Throws ShapeError where shapes or
-  /// types disagree and where the pattern is refused. Sums are kept in float32 or wider. A padded
-  /// key has no influence whatever it holds; a query without a visible key gets zeros. Keys and
-  /// values of fewer heads are copied for each query head; packed documents are called one by one.
+  /// [B, H, T, E] in the type of the query. Any length from 1. Throws ShapeError where shapes,
+  /// types or devices disagree, where a declared input is missing, and where the pattern is refused.
+  /// Sums are kept in float32 or wider. A padded key has no influence whatever it holds; a query
+  /// without a visible key gets zeros. What has fewer heads than the output is copied for each;
+  /// packed documents are called one by one.
   Tensor forward(const Inputs& in);
 
-  /// The next piece of a causal sequence (T = S tokens). The state is advanced.
+  /// The next piece of a causal sequence (T = S tokens). The state is advanced, and cut from the
+  /// history of gradients.
   Tensor forward(const Inputs& in, State& state);
 
   /// The named query rows by the formula, in float64, [B, H, rows, E]. Shares no code with
-  /// forward(). Differentiable where query, key or value requires a gradient.
+  /// forward(). Differentiable where an input requires a gradient.
   Tensor reference(const Inputs& in, const std::vector<int64_t>& rows);
 
+  virtual std::string kind() const = 0;  ///< the name in the table
+
+  /// What it takes with these options beside query, key and value.
+  virtual std::vector<InputSpec> inputs() const { return {}; }
+  /// What it refuses with these options.
+  virtual Patterns patterns() const = 0;
+  virtual Cost cost(const Shape& shape, Pattern pattern) const = 0;
   /// An empty state. Throws OptionError with the reason where the mechanism, or these options, have
   /// none.
   virtual std::unique_ptr<State> new_state() const = 0;
 
-  virtual Patterns patterns() const = 0;
-  virtual Cost cost(const Shape& shape, bool causal) const = 0;
-  virtual std::string kind() const = 0;  ///< the name in the table
+  /// Why no fused kernel takes the call; empty where one does.
+  virtual std::string not_fused(const CallFacts&) const { return "it has no fused form"; }
+
+  /// Tokens of the longest sequence that it takes.
+  virtual int64_t longest() const { return std::numeric_limits<int64_t>::max(); }
+  /// Tokens of its blocks, at whose edges outputs are to be checked.
+  virtual int64_t block() const { return 16; }
+  /// Whether the state grows with the tokens seen.
+  virtual bool state_grows() const { return false; }
+  /// Whether State::merge works.
+  virtual bool state_merges() const { return false; }
+  /// True for a published form in which an output sees later tokens.
+  virtual bool leaks_future() const { return false; }
+  /// False where the published gradient leaves out a term on purpose.
+  virtual bool has_full_gradient() const { return true; }
+  /// Whether it wants queries, or keys, of length 1.
+  virtual bool unit_queries() const { return false; }
+  virtual bool unit_keys() const { return false; }
+
+  /// The memory as query `row` reads it; nothing where there is none of this form.
+  virtual std::optional<MemoryView> inspect(const Inputs& /*in*/, int64_t /*row*/) { return {}; }
 
   /// Whether this matrix may be one for all heads [.., ..] or one a head [H, .., ..], whichever is
   /// given.
@@ -121,8 +107,8 @@ class Mechanism : public torch::nn::Module {
   /// The result of a fused kernel; undefined where none covers the call. Called with checked inputs
   /// whose padding is as it was given.
   virtual Tensor attend_fused(const Inputs& /*in*/, State* /*state*/) { return {}; }
-  /// Called with checked inputs whose padded keys, values and context rows are already zero.
-  /// `state` is null outside streaming.
+  /// Called with checked inputs whose padding is zero, or neutral. `state` is null outside
+  /// streaming.
   virtual Tensor attend(const Inputs& in, State* state) = 0;
   /// Called with checked inputs, all floating tensors (parameters too) to be read as float64.
   virtual Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) = 0;
@@ -132,7 +118,7 @@ class Mechanism : public torch::nn::Module {
   Implementation implementation() const { return implementation_; }
 
  private:
-  void check_inputs(const Inputs& in, const State* state) const;
+  void check_call(const Inputs& in, const State* state) const;
   Tensor attend_either(const Inputs& in, State* state);
   Tensor attend_rows_packed(const Inputs& in, const std::vector<int64_t>& rows);
 
@@ -140,38 +126,18 @@ class Mechanism : public torch::nn::Module {
   bool fused_call_ = false;
 };
 
-/// x with zeros in the hidden tokens, [B, S] true = real. Not a product: a padded NaN must vanish
-/// too.
-Tensor hide_rows(const Tensor& x, const Tensor& mask_BS, int64_t length_dim);
-
-/// float32 for float16 and bfloat16, the type itself otherwise: what sums and exponentials are
-/// computed in.
-torch::ScalarType compute_type(torch::ScalarType type);
-inline Tensor to_compute(const Tensor& x) { return x.to(compute_type(x.scalar_type())); }
-
-/// How many tokens of `bytes_per_token` make a tile that stays in cache: a power of two from 64 to
-/// 4096 tokens (on a GPU, which wants fewer and larger calls, to 65536), at least `multiple_of` and
-/// a multiple of it.
-int64_t tile_length(double bytes_per_token, int64_t multiple_of = 1,
-                    torch::Device device = torch::kCPU);
-
-/// Collects pieces [.., t, E] along the length: written into one tensor, or concatenated when
-/// gradients are wanted.
-class Pieces {
+/// What every mechanism of the table says in the same words. M has kName and supported(); where its
+/// options decide more, it overrides patterns().
+template <class M, class Base = Mechanism>
+class MechanismOf : public Base {
  public:
-  Pieces(int64_t length, int64_t dim = 2) : length_(length), dim_(dim) {}
-  void add(const Tensor& piece);
-  Tensor result();
-
- private:
-  int64_t length_, dim_, written_ = 0;
-  Tensor whole_;
-  std::vector<Tensor> parts_;
+  std::string kind() const override { return M::kName; }
+  Patterns patterns() const override { return M::supported(); }
 };
 
-/// M has kName, kTitle, kCitation, kEqualWidths, kHasState, kFused, supported() and M(Options,
-/// Setting, Generator); M::Options has visit(), validate(owner) and resolve(Setting), which fills
-/// what is unset.
+/// M has kName, kTitle, kCitation, kGroup, supported() and M(Options, Setting, Generator);
+/// M::Options has visit(), validate() and resolve(Setting), which fills what is unset. What else it
+/// may say stands in Facts.
 template <class M>
 Entry row() {
   using Options = typename M::Options;
@@ -179,17 +145,13 @@ Entry row() {
   Entry entry{.name = name,
               .title = M::kTitle,
               .citation = M::kCitation,
+              .group = M::kGroup,
               .patterns = M::supported(),
               .options = list_options<Options>(),
-              .equal_widths = M::kEqualWidths,
-              .has_state = M::kHasState,
-              .fused = M::kFused,
+              .facts = {},
               .resolve = {},
               .create = {}};
-  if constexpr (requires { M::kComposed; }) entry.composed = M::kComposed;
-  if constexpr (requires { M::kNaive; }) entry.naive = M::kNaive;
-  if constexpr (requires { M::kOwnPositions; }) entry.own_positions = M::kOwnPositions;
-  if constexpr (requires { M::kSoftmax; }) entry.softmax = M::kSoftmax;
+  if constexpr (requires { M::kFacts; }) entry.facts = M::kFacts;
   const auto read = [name](const json& given) {
     Options options = read_options<Options>(name, given);
     options.validate();

@@ -22,12 +22,15 @@ class Lister final : public OptionVisitor {
  public:
   std::vector<OptionInfo> infos;
 
-  void integer(const char* name, int64_t& field, Range range, const char* meaning) override {
+  void integer(const char* name, int64_t& field, Range range, const char* meaning,
+               Small small) override {
     infos.push_back({name, "integer", range.text(), field, meaning});
+    if (small.size) infos.back().small = *small.size;
   }
-  void integer(const char* name, std::optional<int64_t>& field, Range range,
-               const char* meaning) override {
+  void integer(const char* name, std::optional<int64_t>& field, Range range, const char* meaning,
+               Small small) override {
     infos.push_back({name, "integer", range.text(), field ? json(*field) : json(), meaning});
+    if (small.size) infos.back().small = *small.size;
   }
   void number(const char* name, double& field, Range range, const char* meaning) override {
     infos.push_back({name, "number", range.text(), field, meaning});
@@ -62,10 +65,11 @@ class Reader final : public OptionVisitor {
   Reader(const std::string& owner, const std::string& noun, const json& given)
       : owner_(owner), noun_(noun), given_(given) {}
 
-  void integer(const char* name, int64_t& field, Range range, const char*) override {
+  void integer(const char* name, int64_t& field, Range range, const char*, Small) override {
     if (const json* value = find(name)) field = to_integer(name, *value, range);
   }
-  void integer(const char* name, std::optional<int64_t>& field, Range range, const char*) override {
+  void integer(const char* name, std::optional<int64_t>& field, Range range, const char*,
+               Small) override {
     if (const json* value = find(name)) field = to_integer(name, *value, range);
   }
   void number(const char* name, double& field, Range range, const char*) override {

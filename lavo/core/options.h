@@ -49,15 +49,23 @@ struct OptionInfo {
   std::string allowed;  ///< "1 ... 65536", "true, false", "relative, none"
   json default_value;   ///< null: unset, resolved by what it is used for
   std::string meaning;
+  json small = {};  ///< a size for tests, where the default is large
 };
+
+/// A size for tests, beside an option whose default is large.
+struct Small {
+  std::optional<int64_t> size = {};
+};
+inline Small small(int64_t size) { return {size}; }
 
 /// Walks the fields of an options struct; each visitor does one thing with them.
 class OptionVisitor {
  public:
   virtual ~OptionVisitor() = default;
-  virtual void integer(const char* name, int64_t& field, Range range, const char* meaning) = 0;
+  virtual void integer(const char* name, int64_t& field, Range range, const char* meaning,
+                       Small small = {}) = 0;
   virtual void integer(const char* name, std::optional<int64_t>& field, Range range,
-                       const char* meaning) = 0;
+                       const char* meaning, Small small = {}) = 0;
   virtual void number(const char* name, double& field, Range range, const char* meaning) = 0;
   virtual void number(const char* name, std::optional<double>& field, Range range,
                       const char* meaning) = 0;

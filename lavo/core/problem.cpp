@@ -34,6 +34,58 @@ Inputs random_inputs(const Shape& s, torch::ScalarType type, uint64_t seed,
   return in;
 }
 
+namespace {
+
+/// What the letters of a declaration stand for.
+std::vector<int64_t> sizes_of(const InputSpec& spec, const Shape& s, const json& counts) {
+  std::vector<int64_t> sizes;
+  for (const char letter : spec.letters) {
+    switch (letter) {
+      case 'B':
+        sizes.push_back(s.B);
+        break;
+      case 'H':
+        sizes.push_back(s.H);
+        break;
+      case 'T':
+        sizes.push_back(s.T);
+        break;
+      case 'S':
+        sizes.push_back(s.S);
+        break;
+      case 'D':
+        sizes.push_back(s.D);
+        break;
+      case 'E':
+        sizes.push_back(s.E);
+        break;
+      default:
+        sizes.push_back(counts.at(spec.count_option).get<int64_t>());
+    }
+  }
+  return sizes;
+}
+
+Tensor of_length_one(const Tensor& x) {
+  const Tensor wide = x.to(torch::kFloat64);
+  return (wide / wide.norm(2, -1, true)).to(x.scalar_type());
+}
+
+}  // namespace
+
+Inputs random_inputs(const Mechanism& mechanism, const Shape& shape, torch::ScalarType type,
+                     uint64_t seed, const ProblemOptions& options, const json& counts) {
+  Inputs in = random_inputs(shape, type, seed, options);
+  if (mechanism.unit_queries()) in.query = of_length_one(in.query);
+  if (mechanism.unit_keys()) in.key = of_length_one(in.key);
+  for (const InputSpec& spec : mechanism.inputs()) {
+    auto generator = torch::make_generator<at::CPUGeneratorImpl>(++seed << 16);
+    const Tensor x = spec.draw(sizes_of(spec, shape, counts), generator);
+    in.set(spec, x.to(options.device, type));
+  }
+  return in;
+}
+
 std::vector<int64_t> check_rows(int64_t length, int64_t count, int64_t window, uint64_t seed) {
   std::set<int64_t> rows = {0, length - 1};
   std::mt19937_64 random(seed);

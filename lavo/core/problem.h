@@ -23,6 +23,11 @@ struct ProblemOptions {
 Inputs random_inputs(const Shape& shape, torch::ScalarType type, uint64_t seed,
                      const ProblemOptions& options = {});
 
+/// The same with what the mechanism declares, and queries and keys of length 1 where it wants them.
+/// `counts` says what the letters M and L stand for: the values of InputSpec::count_option.
+Inputs random_inputs(const Mechanism& mechanism, const Shape& shape, torch::ScalarType type,
+                     uint64_t seed, const ProblemOptions& options = {}, const json& counts = {});
+
 /// The rows to check in a sequence of `length`: at most `count`, always the first, the last and
 /// both sides of an edge between windows, the others drawn from `seed`; ascending.
 std::vector<int64_t> check_rows(int64_t length, int64_t count, int64_t window, uint64_t seed);

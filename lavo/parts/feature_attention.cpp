@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lavo/core/check.h"
+#include "lavo/core/pieces.h"
 #include "lavo/parts/causal_sum.h"
 #include "lavo/parts/tile_scan.h"
 
@@ -115,8 +117,13 @@ Tensor attend_by_features(const FeatureAttention& attention, const Inputs& in, S
   const Call call(attention, in, stream ? stream->position : 0, fused);
   const int64_t tile =
       feature_tile_length(in.shape(), attention.features, attention.chunk, in.query.device());
-  std::vector<Tensor> sums =
-      stream && !stream->held.empty() ? stream->held : empty_state(attention, in);
+  std::vector<Tensor> sums = empty_state(attention, in);
+  if (stream && !stream->held.empty()) {
+    require<ShapeError>(stream->held.size() == sums.size(),
+                        "a stream of features carries {} tensors, got {}", sums.size(),
+                        stream->held.size());
+    sums = stream->held;
+  }
   if (in.pattern() != Pattern::kCausalSelf) {
     const TileStep add = [call](const auto& tiles, int64_t first, auto& held) {
       call.add(tiles[0], tiles[1], first, held);
@@ -134,14 +141,62 @@ Tensor attend_by_features(const FeatureAttention& attention, const Inputs& in, S
     return call.next(tiles[0], tiles[1], tiles[2], first, held);
   };
   Tensor output = scan_tiles(next, {in.query, in.key, in.value}, sums, {tile, attention.chunk});
-  if (stream) {
-    for (Tensor& x : sums) x = x.detach();
-    stream->held = sums;
-  }
+  if (stream) stream->held = sums;
   return output;
 }
 
 }  // namespace
+
+State::Named FeatureState::named() const {
+  Named result;
+  if (!held.empty()) result.emplace_back("sum", held[0]);
+  if (held.size() > 1) result.emplace_back("level", held[1]);
+  return result;
+}
+
+bool FeatureState::assign(const std::string& name, const Tensor& x) {
+  if (name != "sum" && name != "level") return false;
+  const size_t index = name == "sum" ? 0 : 1;
+  if (held.size() <= index) held.resize(index + 1);
+  held[index] = x;
+  return true;
+}
+
+void FeatureState::merge(const State& next) {
+  const auto& later = static_cast<const FeatureState&>(next);
+  if (!later.held.empty() && held.empty())
+    held = later.held;
+  else if (!later.held.empty()) {
+    Tensor sum = held[0], more = later.held[0];
+    if (held.size() > 1) {  // sums stand for exp(level) times themselves
+      const Tensor level = torch::maximum(held[1], later.held[1]);
+      const auto lowered = [&](const Tensor& own) {
+        return (own - level).exp().unsqueeze(3).to(torch::kFloat64);
+      };
+      sum = sum * lowered(held[1]);
+      more = more * lowered(later.held[1]);
+      held[1] = level;
+    }
+    held[0] = sum + more;
+  }
+  position = next.position;
+}
+
+void FeatureState::detach() {
+  for (Tensor& x : held) x = x.detach();
+}
+
+std::string FeatureMechanism::not_fused(const CallFacts& call) const {
+  if (call.pattern != Pattern::kCausalSelf) return "only causal self attention is fused";
+  return attend_features_refusal({.device = call.device.type(),
+                                  .type = call.type,
+                                  .B = call.shape.B,
+                                  .H = call.shape.H,
+                                  .T = call.shape.T,
+                                  .M = feature_count(call.shape.D),
+                                  .E = call.shape.E,
+                                  .levels = has_levels(/*causal_self=*/true)});
+}
 
 Tensor FeatureMechanism::attend(const Inputs& in, State* state) {
   return attend_by_features(attention(in, state != nullptr), in, state, /*fused=*/false);
@@ -166,13 +221,13 @@ int64_t feature_tile_length(const Shape& s, int64_t features, int64_t chunk, tor
   return tile_length(token_bytes, std::max(chunk, kFewest), device);
 }
 
-Cost FeatureMechanism::feature_cost(const Shape& s, bool causal, int64_t chunk,
+Cost FeatureMechanism::feature_cost(const Shape& s, Pattern pattern, int64_t chunk,
                                     double feature_flop) const {
   const int64_t features = feature_count(s.D);
   const double heads = static_cast<double>(s.B * s.H), T = static_cast<double>(s.T),
                S = static_cast<double>(s.S), M = static_cast<double>(features),
                E = static_cast<double>(s.E + 1);
-  const bool in_chunks = causal && s.T == s.S;
+  const bool in_chunks = pattern == Pattern::kCausalSelf;
   const bool fused = in_chunks && implementation() == Implementation::kFused;
   const int64_t together = std::min(fused ? cpu::kFeatureChunk : chunk, s.T);
   const double C = in_chunks ? static_cast<double>(together) : 0;

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "lavo/core/mechanism.h"
+#include "lavo/core/pieces.h"
 #include "lavo/operators/attend_features.h"
 
 namespace lavo {
@@ -40,7 +41,10 @@ struct FeatureAttention {
 
 /// The sums so far (B,H,M,E+1) in float64, and the level (B,H,1) where there are levels.
 struct FeatureState final : State {
-  std::vector<Tensor> tensors() const override { return held; }
+  Named named() const override;
+  bool assign(const std::string& name, const Tensor& x) override;
+  void merge(const State& next) override;
+  void detach() override;
   std::vector<Tensor> held;
 };
 
@@ -50,6 +54,8 @@ struct FeatureState final : State {
 class FeatureMechanism : public Mechanism {
  public:
   std::unique_ptr<State> new_state() const override { return std::make_unique<FeatureState>(); }
+  bool state_merges() const override { return true; }
+  std::string not_fused(const CallFacts& call) const override;
 
  protected:
   /// M, for queries of this width.
@@ -63,7 +69,7 @@ class FeatureMechanism : public Mechanism {
 
   /// `chunk` is that of the composed form, `feature_flop` the cost of the features of one token of
   /// one head, query or key.
-  Cost feature_cost(const Shape& shape, bool causal, int64_t chunk, double feature_flop) const;
+  Cost feature_cost(const Shape& shape, Pattern pattern, int64_t chunk, double feature_flop) const;
 };
 
 /// How many tokens are worked on at a time.

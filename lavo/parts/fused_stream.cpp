@@ -5,6 +5,20 @@
 
 namespace lavo {
 
+AttendFacts facts_of(const CallFacts& call) {
+  const Shape& s = call.shape;
+  return {.device = call.device.type(),
+          .type = call.type,
+          .B = s.B,
+          .H = s.H,
+          .T = s.T,
+          .S = s.S,
+          .D = s.D,
+          .E = s.E,
+          .causal = is_causal(call.pattern),
+          .cross = is_cross(call.pattern)};
+}
+
 bool can_stream(const AttendInputs& in) {
   if (!in.query.device().is_cpu()) return false;
   if (!torch::GradMode::is_enabled()) return true;

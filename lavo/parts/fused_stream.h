@@ -7,6 +7,9 @@
 
 namespace lavo {
 
+/// What the operator is told of a call: the sizes that all callers know.
+AttendFacts facts_of(const CallFacts& call);
+
 /// Whether a piece can go through the operator: on the CPU, and with nothing that wants a gradient,
 /// for the kernel's means have no history.
 bool can_stream(const AttendInputs& in);

@@ -8,7 +8,7 @@
 namespace lavo {
 
 inline bool wants_gradient(const Tensor& a, const Tensor& b) {
-  return a.requires_grad() || b.requires_grad();
+  return torch::GradMode::is_enabled() && (a.requires_grad() || b.requires_grad());
 }
 inline Tensor times(Tensor a, const Tensor& b) { return wants_gradient(a, b) ? a * b : a.mul_(b); }
 inline Tensor plus(Tensor a, const Tensor& b) { return wants_gradient(a, b) ? a + b : a.add_(b); }

@@ -17,11 +17,17 @@ struct KeyValueCache final : State {
   /// [B, S] bool, or undefined while no mask has been given.
   Tensor mask() const { return mask_.defined() ? stored(mask_, 1) : Tensor(); }
   int64_t length() const { return length_; }
-  std::vector<Tensor> tensors() const override;
+  Named named() const override;  ///< key, value, mask
+  bool assign(const std::string& name, const Tensor& x) override;
+  int64_t token_dim(const std::string& name) const override { return name == "mask" ? 1 : 2; }
+  void merge(const State& next) override;
+  void detach() override;
 
  private:
   Tensor stored(const Tensor& x, int64_t dim) const { return x.narrow(dim, begin_, length_); }
   void reserve(int64_t more, const Tensor& key, const Tensor& value);
+  /// As append, where gradients are wanted: in new tensors.
+  void join(const Tensor& key, const Tensor& value, const Tensor& mask);
 
   Tensor key_, value_, mask_;
   int64_t begin_ = 0, length_ = 0;

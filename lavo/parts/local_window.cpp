@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lavo/core/pieces.h"
 #include "lavo/parts/tile_scan.h"
 
 namespace lavo {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "lavo/core/pieces.h"
 #include "lavo/parts/in_place.h"
 
 namespace lavo {
@@ -102,9 +103,20 @@ void RunningMean::detach() {
   if (mean_BHR_.defined()) mean_BHR_ = mean_BHR_.detach();
 }
 
-std::vector<Tensor> RunningMean::tensors() const {
-  if (!mean_BHR_.defined()) return {};
-  return {mean_BHR_, weight_BR_};
+void RunningMean::merge(const RunningMean& next, int64_t tokens) {
+  if (!next.mean_BHR_.defined()) return;
+  if (!mean_BHR_.defined()) {
+    *this = next;
+    return;
+  }
+  Tensor before = weight_BR_;
+  if (decay_R_.defined()) {
+    before = before * torch::pow(decay_R_.view({1, 1, 1, -1}), static_cast<double>(tokens));
+  }
+  const Tensor weight = before + next.weight_BR_;
+  const Tensor share = torch::where(weight > 0, before / weight, 0.0);
+  mean_BHR_ = share * mean_BHR_ + (1 - share) * next.mean_BHR_;
+  weight_BR_ = weight;
 }
 
 Tensor multiscale_decays(int64_t rows) {

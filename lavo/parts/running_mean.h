@@ -30,7 +30,13 @@ class RunningMean {
 
   /// Cuts the history of gradients; a stream calls it between pieces.
   void detach();
-  std::vector<Tensor> tensors() const;
+  /// The mean of what this one and `next` saw, which was begun anew `tokens` tokens before its end.
+  void merge(const RunningMean& next, int64_t tokens);
+
+  const Tensor& mean() const { return mean_BHR_; }  ///< undefined before the first piece
+  const Tensor& weight() const { return weight_BR_; }
+  void set_mean(const Tensor& mean_BH1R) { mean_BHR_ = mean_BH1R; }
+  void set_weight(const Tensor& weight_B11R) { weight_BR_ = weight_B11R; }
 
  private:
   void start(int64_t batch, int64_t heads, int64_t rows, torch::Device device);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "lavo/core/check.h"
+#include "lavo/core/pieces.h"
 
 namespace lavo {
 namespace {

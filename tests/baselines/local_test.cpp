@@ -2,6 +2,7 @@
 #include "baselines/local.h"
 
 #include "baselines/table.h"
+#include "lavo/core/pieces.h"
 #include "lavo/core/problem.h"
 #include "tests/support/catch.h"
 

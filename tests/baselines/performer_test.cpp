@@ -5,6 +5,7 @@
 
 #include "baselines/table.h"
 #include "lavo/core/check.h"
+#include "lavo/core/pieces.h"
 #include "lavo/core/problem.h"
 #include "lavo/parts/feature_maps.h"
 #include "tests/support/catch.h"

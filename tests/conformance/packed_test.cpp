@@ -17,19 +17,17 @@ void for_each_self_use(const Test& test) {
       const Shape shape = small_shape(*variant.entry, 40, 40);
       const auto mechanism = variant.create(shape, causal, false, torch::kFloat64);
       if (!mechanism) continue;
-      const Inputs in = random_inputs(shape, torch::kFloat64, 8, {.causal = causal});
+      if (!takes(*mechanism, pattern_of(causal, false))) continue;
       CAPTURE(variant.name(), causal);
-      if (!refuses(*mechanism, in)) test(*mechanism, in);
+      test(*mechanism, variant.inputs(*mechanism, shape, torch::kFloat64, 8, {.causal = causal}));
     }
   }
 }
 
-std::vector<Tensor> input_gradients(Mechanism& mechanism, Inputs in) {
+std::vector<Tensor> input_gradients(Mechanism& mechanism, const Inputs& given) {
+  Inputs in = given.leaves();
   std::vector<Tensor> leaves;
-  for (Tensor* x : {&in.query, &in.key, &in.value}) {
-    *x = x->detach().requires_grad_();
-    leaves.push_back(*x);
-  }
+  in.each([&](Tensor& x) { leaves.push_back(x); });
   const Tensor out = mechanism.forward(in);
   const Tensor weight = torch::arange(out.numel(), out.options()).view(out.sizes()).sin();
   return torch::autograd::grad({out}, leaves, {weight});
@@ -42,14 +40,8 @@ Inputs packed(Inputs in) {
   return in;
 }
 
-Inputs document(Inputs in, size_t i) {
-  for (Tensor* x : {&in.query, &in.key, &in.value}) {
-    *x = x->narrow(2, kEdges[i], kEdges[i + 1] - kEdges[i]);
-  }
-  if (in.key_mask.defined()) {
-    in.key_mask = in.key_mask.narrow(1, kEdges[i], kEdges[i + 1] - kEdges[i]);
-  }
-  return in;
+Inputs document(const Inputs& in, size_t i) {
+  return in.narrow(kEdges[i], kEdges[i + 1] - kEdges[i]);
 }
 
 }  // namespace
@@ -79,30 +71,79 @@ TEST_CASE("the reference of packed documents looks at each alone") {
 
 TEST_CASE("no gradient crosses from a document to another") {
   for_each_self_use([&](Mechanism& mechanism, Inputs in) {
-    Inputs leaves = packed(in);
-    for (Tensor* x : {&leaves.query, &leaves.key, &leaves.value}) x->requires_grad_();
+    Inputs leaves = packed(in).leaves();
     mechanism.forward(leaves).narrow(2, 18, 15).square().sum().backward();
-    for (const Tensor& x : {leaves.query, leaves.key, leaves.value}) {
-      CHECK(x.grad().narrow(2, 0, 18).count_nonzero().item<int64_t>() == 0);
-      CHECK(x.grad().narrow(2, 18, 15).isfinite().all().item<bool>());
-      CHECK(x.grad().narrow(2, 33, 7).count_nonzero().item<int64_t>() == 0);
-    }
+    leaves.each([](const std::string&, Tensor& x, const std::string& letters) {
+      const int64_t dim = token_dim(letters);
+      if (dim < 0 || !x.grad().defined()) return;
+      CHECK(x.grad().narrow(dim, 0, 18).count_nonzero().item<int64_t>() == 0);
+      CHECK(x.grad().narrow(dim, 18, 15).isfinite().all().item<bool>());
+      CHECK(x.grad().narrow(dim, 33, 7).count_nonzero().item<int64_t>() == 0);
+    });
     CHECK(leaves.value.grad().count_nonzero().item<int64_t>() > 0);
   });
 }
 
 TEST_CASE("a head of keys and values serves its group of query heads") {
   for_each_self_use([&](Mechanism& mechanism, Inputs in) {
-    for (Tensor* x : {&in.key, &in.value}) *x = x->narrow(1, 0, 1);  // one for three
     Inputs whole = in;
-    for (Tensor* x : {&whole.key, &whole.value}) *x = x->expand({-1, 3, -1, -1}).clone();
+    for (Tensor* x : {&in.key, &in.value}) *x = x->narrow(1, 0, 1);  // one for three
+    for (auto& [name, given] : in.extra) {
+      if (given.letters.starts_with("BH")) given.tensor = given.tensor.narrow(1, 0, 1);
+    }
+    for (Tensor* x : {&whole.key, &whole.value})
+      *x = x->narrow(1, 0, 1).expand({-1, 3, -1, -1}).clone();
+    for (auto& [name, given] : whole.extra) {
+      if (given.letters.starts_with("BH")) given.tensor = in[name].repeat_interleave(3, 1);
+    }
     CHECK(torch::equal(mechanism.forward(in), mechanism.forward(whole)));
+    CHECK(torch::equal(mechanism.reference(in, {3, 39}), mechanism.reference(whole, {3, 39})));
     const auto grouped = input_gradients(mechanism, in), all = input_gradients(mechanism, whole);
     CHECK(torch::equal(grouped[0], all[0]));
-    for (const size_t i : {1, 2}) {
-      CHECK(grouped[i].allclose(all[i].sum(1, /*keepdim=*/true), 1e-12, 1e-12));
+    for (size_t i = 1; i < all.size(); ++i) {
+      const bool shared = grouped[i].sizes() != all[i].sizes();
+      const Tensor expected = shared ? all[i].sum(1, /*keepdim=*/true) : all[i];
+      CHECK(grouped[i].allclose(expected, 1e-12, 1e-12));
     }
   });
+}
+
+TEST_CASE("a head of queries and keys serves its group of value heads") {
+  for (const Variant& variant : variants()) {
+    for (const bool causal : {true, false}) {
+      Shape shape = small_shape(*variant.entry, 40, 40);
+      shape.H = 6;  // of values, three times those of queries
+      const auto mechanism = variant.create(shape, causal, false, torch::kFloat64);
+      if (!mechanism || !takes(*mechanism, pattern_of(causal, false))) continue;
+      CAPTURE(variant.name(), causal);
+      Inputs whole = variant.inputs(*mechanism, shape, torch::kFloat64, 8, {.causal = causal});
+      Inputs grouped = whole;
+      for (Tensor* x : {&grouped.query, &grouped.key}) *x = x->narrow(1, 0, 2);
+      whole.query = grouped.query.repeat_interleave(3, 1);
+      whole.key = grouped.key.repeat_interleave(3, 1);
+      const Tensor out = mechanism->forward(grouped);
+      CHECK(out.size(1) == 6);
+      CHECK(torch::equal(out, mechanism->forward(whole)));
+      CHECK(torch::equal(mechanism->reference(grouped, {3, 39}),
+                         mechanism->reference(whole, {3, 39})));
+      const auto few = input_gradients(*mechanism, grouped),
+                 all = input_gradients(*mechanism, whole);
+      for (size_t i = 0; i < all.size(); ++i) {
+        Tensor expected = all[i];
+        if (i < 2) expected = expected.unflatten(1, {2, 3}).sum(2);
+        CHECK(few[i].allclose(expected, 1e-12, 1e-12));
+      }
+      const auto state = causal ? state_of(*mechanism) : nullptr;
+      if (state) {
+        torch::NoGradGuard no_grad;
+        const Tensor streamed = mechanism->forward(grouped, *state);
+        CHECK(worst_row_error(streamed, out) <= 1e-12);
+      }
+      Inputs both = grouped;
+      both.key = both.key.narrow(1, 0, 1);
+      CHECK_THROWS_AS(mechanism->forward(both), ShapeError);
+    }
+  }
 }
 
 TEST_CASE("query heads are grouped by their neighbours") {

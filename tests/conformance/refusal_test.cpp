@@ -69,9 +69,10 @@ TEST_CASE("options are written as they are read") {
 TEST_CASE("wrong shapes and types are refused") {
   for (const Variant& variant : small_mechanisms()) {
     const Shape shape = small_shape(*variant.entry, 9, 9);
-    const auto mechanism = variant.create(shape, false, false, torch::kFloat32);
+    const bool causal = variant.entry->patterns.include(Pattern::kCausalSelf);
+    const auto mechanism = variant.create(shape, causal, false, torch::kFloat32);
     REQUIRE(mechanism);
-    const Inputs good = random_inputs(shape, torch::kFloat32, 1);
+    const Inputs good = variant.inputs(*mechanism, shape, torch::kFloat32, 1, {.causal = causal});
     const auto said = [&](const std::function<void(Inputs&)>& spoil) {
       Inputs in = good;
       spoil(in);
@@ -95,6 +96,26 @@ TEST_CASE("wrong shapes and types are refused") {
                ContainsSubstring("query must be float64"));
     CHECK_THAT(said([](Inputs& in) { in.key = in.key.to(torch::kFloat64); }),
                ContainsSubstring("key is Double"));
+    CHECK_THAT(said([](Inputs& in) { in.value = in.value.to(torch::kMeta); }),
+               ContainsSubstring("value is Float on meta, query is Float on cpu"));
+    CHECK_THAT(
+        said([](Inputs& in) {
+          in.key_mask = torch::ones({2, 9}, torch::TensorOptions(torch::kBool).device("meta"));
+        }),
+        ContainsSubstring("key_mask is on meta, query is on cpu"));
+    CHECK_THAT(said([](Inputs& in) {
+                 in.extra["no_such_input"] = {in.key, "BHSD"};
+               }),
+               ContainsSubstring("it takes no 'no_such_input'"));
+    for (const InputSpec& spec : mechanism->inputs()) {
+      CHECK_THAT(said([&](Inputs& in) { in.extra.erase(spec.name); }),
+                 ContainsSubstring("'" + spec.name + "'"));
+      CHECK_THAT(said([&](Inputs& in) {
+                   Tensor& x = in.extra.at(spec.name).tensor;
+                   x = x.unsqueeze(0);
+                 }),
+                 ContainsSubstring("'" + spec.name + "' must be ["));
+    }
     CHECK_THAT(said([](Inputs& in) {
                  in.key_mask = torch::ones({2, 4}, torch::kBool);
                }),

@@ -31,9 +31,9 @@ TEST_CASE("every mechanism is a Google Benchmark, checked and with its counters"
   for (const Entry& entry : mechanisms()) {
     const std::set<std::string> expected =
         entry.name == "nystromformer" ? std::set<std::string>{"forward", "forward_backward"} : all;
-    if (entry.fused != FusedCalls::kNone) CHECK(passes[entry.name + "/fused"] == expected);
-    if (entry.composed) CHECK(passes[entry.name + "/composed"] == expected);
-    if (entry.naive) CHECK(passes[entry.name + "/naive"] == expected);
+    if (entry.is_fused()) CHECK(passes[entry.name + "/fused"] == expected);
+    if (entry.facts.composed) CHECK(passes[entry.name + "/composed"] == expected);
+    if (entry.facts.naive) CHECK(passes[entry.name + "/naive"] == expected);
   }
 }
 

@@ -23,15 +23,16 @@ std::shared_ptr<Mechanism> lavo_of(const json& options, const Shape& shape, bool
 
 Shape shape_of(int64_t T, int64_t D) { return {.B = 2, .H = 3, .T = T, .S = T, .D = D, .E = D}; }
 
-/// A layer's input and projections for the context memory; the mechanism's parameters agree with
-/// it.
-LayerContext layer_context(const Shape& shape, int64_t model, torch::ScalarType type) {
+/// Gives a layer's input and projections for the context memory; the mechanism's parameters agree
+/// with it.
+void add_layer(Inputs& in, const Shape& shape, int64_t model, torch::ScalarType type) {
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(21);
   const auto draw = [&](at::IntArrayRef sizes, double scale, double mean) {
     return (torch::randn(sizes, generator, torch::kFloat32) * scale + mean).to(type);
   };
-  return {draw({shape.B, shape.S, model}, 1, 1), draw({shape.H, model, shape.D}, 0.3, 0),
-          draw({shape.H, model, shape.D}, 0.3, 0)};
+  in.extra["tokens"] = {draw({shape.B, shape.S, model}, 1, 1), "BSM"};
+  in.extra["key_weight"] = {draw({shape.H, model, shape.D}, 0.3, 0), "HMD"};
+  in.extra["value_weight"] = {draw({shape.H, model, shape.D}, 0.3, 0), "HME"};
 }
 
 std::shared_ptr<Mechanism> context_lavo(json options, const Shape& shape, int64_t model,
@@ -49,23 +50,19 @@ std::shared_ptr<Mechanism> context_lavo(json options, const Shape& shape, int64_
 }
 
 /// Gradients of a weighted sum of the outputs, by name.
-std::vector<std::pair<std::string, Tensor>> gradients(Mechanism& mechanism, Inputs in,
+std::vector<std::pair<std::string, Tensor>> gradients(Mechanism& mechanism, const Inputs& given,
                                                       uint64_t seed) {
-  std::vector<std::pair<std::string, Tensor*>> leaves = {
-      {"query", &in.query}, {"key", &in.key}, {"value", &in.value}};
-  if (in.context) {
-    leaves.emplace_back("tokens", &in.context->tokens_BSM);
-    leaves.emplace_back("key weight", &in.context->key_weight_HMD);
-    leaves.emplace_back("value weight", &in.context->value_weight_HME);
-  }
-  for (auto& [name, x] : leaves) *x = x->detach().requires_grad_();
+  Inputs in = given;
+  in.each([](Tensor& x) { x = x.detach().requires_grad_(); });
   mechanism.zero_grad();
   const Tensor out = mechanism.forward(in);
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
   const Tensor weight = torch::randn(out.sizes(), generator, torch::kFloat32).to(out.options());
   out.backward(weight);
   std::vector<std::pair<std::string, Tensor>> result;
-  for (const auto& [name, x] : leaves) result.emplace_back(name, x->grad());
+  in.each([&](const std::string& name, Tensor& x, const std::string&) {
+    result.emplace_back(name, x.grad());
+  });
   for (const auto& item : mechanism.named_parameters()) {
     result.emplace_back(item.key(), item.value().grad());
   }
@@ -85,13 +82,7 @@ void compare_gradients(const Make& make, const Inputs& wide,
                        const std::vector<std::pair<std::string, Tensor>>& expected) {
   for (const auto type : {torch::kFloat64, torch::kFloat32}) {
     const auto mechanism = make(type);
-    Inputs in = wide;
-    for (Tensor* x : {&in.query, &in.key, &in.value}) *x = x->to(type);
-    if (in.context) {
-      in.context =
-          LayerContext{wide.context->tokens_BSM.to(type), wide.context->key_weight_HMD.to(type),
-                       wide.context->value_weight_HME.to(type)};
-    }
+    const Inputs in = wide.to(type);
     const auto actual = gradients(*mechanism, in, 9);
     CHECK(mechanism->is_fused());
     for (size_t i = 0; i < expected.size(); ++i) {
@@ -169,7 +160,7 @@ TEST_CASE("the same across the edges of chunks, with decay, and with the context
       if (!causal && options.contains("decay")) continue;
       Inputs layer =
           random_inputs(small, torch::kFloat64, 5, {.causal = causal, .padding = padding});
-      layer.context = layer_context(small, 40, torch::kFloat64);
+      add_layer(layer, small, 40, torch::kFloat64);
       check_gradients(
           [&](torch::ScalarType type) { return context_lavo(options, small, 40, type); }, layer);
     }
@@ -235,7 +226,7 @@ TEST_CASE("a call holds its output, a backward pass the gradients, and little el
     const PeakMemory peak(torch::kCPU);
     mechanism->forward(in).backward(weight);
     CHECK(static_cast<double>(peak.bytes()) <= 1.05 * 4 * size);
-    const Cost cost = mechanism->cost(shape, true);
+    const Cost cost = mechanism->cost(shape, Pattern::kCausalSelf);
     CHECK(std::abs(static_cast<double>(peak.bytes()) / cost.backward_memory_bytes - 1) <= 0.05);
   }
 }
@@ -259,7 +250,8 @@ TEST_CASE("a state holds what its cost says") {
         sized.element_bytes = static_cast<int64_t>(torch::elementSize(type));
         CAPTURE(options.dump(), composed, toString(type));
         CHECK(mechanism->is_fused() == !composed);
-        CHECK(static_cast<double>(state->bytes()) == mechanism->cost(sized, true).state_bytes);
+        CHECK(static_cast<double>(state->bytes()) ==
+              mechanism->cost(sized, Pattern::kCausalSelf).state_bytes);
       }
     }
   }

@@ -9,14 +9,10 @@
 namespace lavo {
 namespace {
 
-/// Smaller than the defaults, and odd where that is allowed.
-const json kSmall = {{"bases", 6},     {"window", 5},     {"feature_count", 12},
-                     {"landmarks", 6}, {"iterations", 8}, {"max_length", 512}};
-
 json small_options(const Entry& entry) {
   json options = json::object();
   for (const OptionInfo& info : entry.options) {
-    if (kSmall.contains(info.name)) options[info.name] = kSmall[info.name];
+    if (!info.small.is_null()) options[info.name] = info.small;
   }
   return options;
 }
@@ -70,6 +66,7 @@ Setting Variant::setting(const Shape& shape, bool causal, bool cross) const {
           .model_dim = 0,
           .query_length = shape.T,
           .key_length = shape.S,
+          .longest = 2 * std::max(shape.T, shape.S),
           .causal = causal,
           .cross = cross || shape.T != shape.S};
 }
@@ -88,14 +85,20 @@ std::shared_ptr<Mechanism> Variant::create(const Shape& shape, bool causal, bool
   }
 }
 
+Inputs Variant::inputs(const Mechanism& mechanism, const Shape& shape, torch::ScalarType type,
+                       uint64_t seed, const ProblemOptions& problem) const {
+  const json counts = entry->resolve(options, setting(shape, problem.causal, problem.cross));
+  return random_inputs(mechanism, shape, type, seed, problem, counts);
+}
+
 std::vector<Variant> small_mechanisms() {
   std::vector<Variant> result;
   for (const Entry& entry : mechanisms()) {
-    const bool two = entry.fused != FusedCalls::kNone && entry.composed;
+    const bool two = entry.is_fused() && entry.facts.composed;
     const json options = small_options(entry);
     result.push_back({&entry, options});
     if (two) result.push_back({&entry, options, Implementation::kComposed});
-    if (entry.naive) result.push_back({&entry, options, Implementation::kNaive});
+    if (entry.facts.naive) result.push_back({&entry, options, Implementation::kNaive});
   }
   return result;
 }
@@ -116,25 +119,25 @@ std::vector<Variant> variants() {
   return result;
 }
 
-bool refuses(Mechanism& mechanism, const Inputs& in) {
-  torch::NoGradGuard no_grad;
+bool takes(const Mechanism& mechanism, Pattern pattern) {
+  return mechanism.patterns().include(pattern);
+}
+
+std::unique_ptr<State> state_of(const Mechanism& mechanism) {
   try {
-    mechanism.forward(in);
-    return false;
-  } catch (const ShapeError&) {
-    return true;
+    return mechanism.new_state();
+  } catch (const OptionError&) {
+    return nullptr;
   }
 }
 
 double moved_by(double error, Mechanism& mechanism, const Inputs& in) {
   torch::NoGradGuard no_grad;
   mechanism.to(torch::kFloat64);
-  Inputs nearby = in;
+  Inputs nearby = in.to(torch::kFloat64);
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(1);
-  for (Tensor* x : {&nearby.query, &nearby.key, &nearby.value}) {
-    *x = x->to(torch::kFloat64);
-    *x = *x * (1 + error * torch::randn(x->sizes(), generator, x->options()));
-  }
+  nearby.each(
+      [&](Tensor& x) { x = x * (1 + error * torch::randn(x.sizes(), generator, x.options())); });
   const auto rows = all_rows(in.query.size(2));
   return worst_row_error(mechanism.reference(nearby, rows), mechanism.reference(in, rows));
 }

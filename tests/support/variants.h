@@ -21,7 +21,9 @@ struct Variant {
   /// Null where these options are refused for this use.
   std::shared_ptr<Mechanism> create(const Shape& shape, bool causal, bool cross,
                                     torch::ScalarType type, uint64_t seed = 3) const;
-  bool includes(Pattern pattern) const { return entry->patterns.include(pattern); }
+  /// With all that the mechanism declares.
+  Inputs inputs(const Mechanism& mechanism, const Shape& shape, torch::ScalarType type,
+                uint64_t seed, const ProblemOptions& problem = {}) const;
 };
 
 /// In each implementation: the sizes below, then one option at a time changed: each choice, each
@@ -31,8 +33,11 @@ std::vector<Variant> variants();
 /// In each implementation: the sizes below only.
 std::vector<Variant> small_mechanisms();
 
-/// These options do not go with this pattern: a ShapeError says so.
-bool refuses(Mechanism& mechanism, const Inputs& in);
+/// Whether it says that it takes the pattern with its options; the oracle's tests hold it to that.
+bool takes(const Mechanism& mechanism, Pattern pattern);
+
+/// Null where the mechanism, or its options, have none.
+std::unique_ptr<State> state_of(const Mechanism& mechanism);
 
 /// What inputs wrong by `error`, relative, do to the reference, as worst_row_error: an
 /// ill-conditioned function (a pseudoinverse) enlarges roundings. Leaves the mechanism in float64.
@@ -45,7 +50,7 @@ inline constexpr double kIterationSlack = 16;
 void disturb_parameters(Mechanism& mechanism, uint64_t seed);
 
 inline Shape small_shape(const Entry& entry, int64_t T, int64_t S) {
-  return {.B = 2, .H = 3, .T = T, .S = S, .D = 8, .E = entry.equal_widths ? 8 : 6};
+  return {.B = 2, .H = 3, .T = T, .S = S, .D = 8, .E = entry.facts.equal_widths ? 8 : 6};
 }
 
 inline std::vector<int64_t> all_rows(int64_t length) {

@@ -30,8 +30,10 @@ class Spoilt final : public Mechanism {
   Spoilt(std::shared_ptr<Mechanism> right, double output, double gradient)
       : right_(register_module("right", std::move(right))), output_(output), gradient_(gradient) {}
   std::unique_ptr<State> new_state() const override { return right_->new_state(); }
+  std::vector<InputSpec> inputs() const override { return right_->inputs(); }
+  std::string not_fused(const CallFacts& call) const override { return right_->not_fused(call); }
   Patterns patterns() const override { return right_->patterns(); }
-  Cost cost(const Shape& s, bool causal) const override { return right_->cost(s, causal); }
+  Cost cost(const Shape& s, Pattern p) const override { return right_->cost(s, p); }
   std::string kind() const override { return right_->kind(); }
   bool is_fused() const override { return right_->is_fused(); }
 

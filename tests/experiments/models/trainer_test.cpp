@@ -5,6 +5,7 @@
 
 #include "baselines/table.h"
 #include "lavo/core/check.h"
+#include "reports/records/outcome.h"
 #include "tests/support/catch.h"
 #include "tests/support/scratch.h"
 

@@ -79,7 +79,7 @@ TEST_CASE("a sequence in pieces has the logits of the whole, beyond the training
   torch::NoGradGuard no_grad;
   const Tensor tokens = random_tokens(2 * kContext);
   for (const auto& [mechanism, position] : combinations()) {
-    if (!find_mechanism(mechanism).has_state) continue;
+    if (!find_mechanism(mechanism).facts.has_state) continue;
     CAPTURE(mechanism, static_cast<int>(position));
     const auto model = small_model(mechanism, position);
     const Tensor whole = model->forward(tokens);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lavo/parts/causal_sum.h"
 
+#include "lavo/core/pieces.h"
 #include "lavo/core/problem.h"
 #include "tests/support/catch.h"
 

@@ -17,8 +17,7 @@ namespace {
 
 /// Mechanisms by features, whose fused form is causal self attention alone.
 bool is_by_features(const Variant& variant) {
-  return variant.entry->fused == FusedCalls::kCausalSelf ||
-         variant.entry->fused == FusedCalls::kCausalSelfOnCpu;
+  return std::string_view(variant.entry->facts.fused_calls).starts_with("causal self");
 }
 
 /// With every choice of their options.
@@ -181,7 +180,7 @@ TEST_CASE("the fused form allocates less than the composed one, and what its cos
       const PeakMemory peak(torch::kCPU);
       mechanism->forward(in).backward(weight);
       peaks[composed] = static_cast<double>(peak.bytes());
-      const double predicted = mechanism->cost(shape, true).backward_memory_bytes;
+      const double predicted = mechanism->cost(shape, Pattern::kCausalSelf).backward_memory_bytes;
       CAPTURE(name, composed, peaks[composed], predicted);
       CHECK(peaks[composed] <= 1.25 * predicted);
       CHECK(peaks[composed] >= predicted / 1.5);

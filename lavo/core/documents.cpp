@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lavo/core/packed.h"
-
+// Documents packed one behind the other into one sequence, so that short ones fill a batch without
+// padding.
 #include "lavo/core/check.h"
+#include "lavo/core/inputs.h"
 
 namespace lavo {
 namespace {
@@ -34,24 +35,23 @@ std::vector<int64_t> document_lengths(const std::string& owner, const Inputs& in
 }  // namespace
 
 std::vector<Inputs> documents(const std::string& owner, const Inputs& in) {
-  // By one split: the backward pass of narrow would write a gradient of all tokens for each.
   const std::vector<int64_t> lengths = document_lengths(owner, in);
-  const auto cut = [&](const Tensor& x, int64_t dim) {
-    return x.defined() ? x.split_with_sizes(lengths, dim) : std::vector<Tensor>(lengths.size());
+  Inputs whole = in;
+  whole.cu_seqlens = Tensor();
+  std::vector<Inputs> result(lengths.size(), whole);
+  // By one split: the backward pass of narrow would write a gradient of all tokens for each.
+  const auto cut = [&](const Tensor& x, int64_t dim, const auto& place) {
+    const auto pieces = x.split_with_sizes(lengths, dim);
+    for (size_t i = 0; i < pieces.size(); ++i) place(result[i]) = pieces[i];
   };
-  const auto queries = cut(in.query, 2), keys = cut(in.key, 2), values = cut(in.value, 2),
-             masks = cut(in.key_mask, 1);
-  const auto contexts = cut(in.context ? in.context->tokens_BSM : Tensor(), 1);
-  std::vector<Inputs> result;
-  for (size_t i = 0; i < lengths.size(); ++i) {
-    Inputs document = in;
-    document.query = queries[i];
-    document.key = keys[i];
-    document.value = values[i];
-    document.key_mask = masks[i];
-    document.cu_seqlens = Tensor();
-    if (document.context) document.context->tokens_BSM = contexts[i];
-    result.push_back(document);
+  cut(in.query, 2, [](Inputs& d) -> Tensor& { return d.query; });
+  cut(in.key, 2, [](Inputs& d) -> Tensor& { return d.key; });
+  cut(in.value, 2, [](Inputs& d) -> Tensor& { return d.value; });
+  if (in.key_mask.defined()) cut(in.key_mask, 1, [](Inputs& d) -> Tensor& { return d.key_mask; });
+  for (const auto& [name, given] : in.extra) {
+    const int64_t dim = token_dim(given.letters);
+    if (dim < 0) continue;
+    cut(given.tensor, dim, [&](Inputs& d) -> Tensor& { return d.extra.at(name).tensor; });
   }
   return result;
 }
