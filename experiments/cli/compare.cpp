@@ -8,6 +8,7 @@
 #include "experiments/cli/command.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "lavo/core/temporary_directory.h"
 #include "reports/compare/compare_builds.h"
 #include "reports/compare/compare_formats.h"
 #include "reports/compare/compare_noise.h"
@@ -22,28 +23,6 @@ struct CompareArguments {
   bool strict = false, allow_different_env = false, side_by_side = false, all = false;
   std::vector<std::string> programs, sweeps, selectors;
   int rounds = 6;
-};
-
-/// The directory of the rounds: the one given, or a temporary one that goes away again.
-class RoundsDirectory {
- public:
-  explicit RoundsDirectory(const std::string& given) : path_(given), temporary_(given.empty()) {
-    if (!temporary_) return;
-    std::string name = std::filesystem::temp_directory_path() / "lavo-compare-XXXXXX";
-    require<InputError>(::mkdtemp(name.data()) != nullptr, "{}: cannot be created", name);
-    path_ = name;
-  }
-  ~RoundsDirectory() {
-    std::error_code ignored;
-    if (temporary_) std::filesystem::remove_all(path_, ignored);
-  }
-  RoundsDirectory(const RoundsDirectory&) = delete;
-  RoundsDirectory& operator=(const RoundsDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-  bool temporary_;
 };
 
 void save_baseline(const std::string& name, const std::string& source) {
@@ -100,8 +79,10 @@ int run_compare(const CompareArguments& given) {
       "compare: --sweep, -o and run's selectors go with --run");
   require<InputError>(!runs || !given.sweeps.empty(), "compare: --run needs --sweep SWEEP");
   const compare::Options options = read_compare_options(given);
-  const RoundsDirectory rounds(given.output);
-  const auto [base, next] = read_inputs(given, rounds.path());
+  const TemporaryDirectory temporary;
+  const std::filesystem::path rounds =
+      given.output.empty() ? temporary.path : std::filesystem::path(given.output);
+  const auto [base, next] = read_inputs(given, rounds);
   const compare::Comparison comparison = compare::compare(base, next, options);
   if (!given.calibrate.empty()) {
     compare::Policy before;
@@ -110,7 +91,7 @@ int run_compare(const CompareArguments& given) {
   }
   if (!given.markdown.empty()) write_atomically(given.markdown, compare::as_markdown(comparison));
   if (!given.json_file.empty())
-    write_atomically(given.json_file, compare::as_json(comparison).dump(1) + "\n");
+    write_atomically(given.json_file, json_text(compare::as_json(comparison), 1));
   if (!given.junit.empty()) write_atomically(given.junit, compare::as_junit(comparison));
   const bool colour = ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
   fmt::print("{}", compare::as_table(comparison, given.all, colour));
@@ -185,7 +166,7 @@ void add_compare(CLI::App& program, int& exit_code) {
       "can include; run again, it keeps the larger");
   command->footer(
       "Exit codes: 0 pass, 1 a row fails, 2 bad input, 3 inconclusive with --strict, 4 other "
-      "machines.\n\n"
+      "machines, or metrics in other units.\n\n"
       "  lavo-bench compare base/ new/ --policy gate.toml --md comment.md\n"
       "  lavo-bench compare baseline:main out/ --fail-on worse,broke\n"
       "  lavo-bench compare --run old/lavo-bench new/lavo-bench --sweep "

@@ -37,7 +37,8 @@ void add_export(CLI::App& program, int& exit_code) {
       write_atomically(directory / file.name, file.content);
       fmt::print("{}\n", (directory / file.name).string());
     }
-    for (const std::string& note : result.notes) fmt::print(stderr, "note: {}\n", note);
+    for (const std::string& note : result.notes)
+      fmt::print(stderr, "note: {}\n", on_one_line(note));
     exit_code = kSuccess;
   });
 }

@@ -5,6 +5,7 @@
 #include "experiments/cli/selectors.h"
 #include "experiments/harness/run/progress.h"
 #include "experiments/harness/store.h"
+#include "reports/records/run_directory.h"
 
 namespace lavo {
 namespace {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "experiments/cli/command.h"
+#include "reports/records/merge.h"
 
 namespace lavo {
 
@@ -21,7 +22,9 @@ void add_report(CLI::App& program, int& exit_code) {
   command->add_option("-o,--output", given->out,
                       "directory for the page and its pictures [DIR/report]");
   command->add_flag("--tables-only", given->tables_only, "no charts in the page, no PNG and SVG");
-  command->footer("example: lavo-bench report out -o out/report");
+  command->footer(std::string(kMergingRule) +
+                  " Numbers of different machines or builds are shown, and not compared.\n"
+                  "example: lavo-bench report out -o out/report");
   command->callback([given, &exit_code] {
     const std::filesystem::path out =
         given->out.empty() ? std::filesystem::path(given->directories.front()) / "report"

@@ -8,12 +8,13 @@
 #include "experiments/cli/selectors.h"
 #include "experiments/harness/run/runner.h"
 #include "lavo/core/check.h"
+#include "reports/records/merge.h"
+#include "reports/records/words.h"
 
 namespace lavo {
 namespace {
 
-const std::vector<std::string> kStatuses = {"ok",    "out_of_memory", "timeout", "not_finite",
-                                            "wrong", "error",         "crashed", "skipped"};
+const std::vector<std::string>& kStatuses = WordsOf<Status>::words;
 const std::vector<std::string> kRetries = {"failed", "crashed", "all"};
 
 /// "24 cells: 20 ok, 3 skipped, 1 out_of_memory"
@@ -103,7 +104,9 @@ void add_run(CLI::App& program, int& exit_code) {
       ->allow_extra_args(false);
   command->footer(
       "Exits 0 when every cell has a record, whatever its status; 1 with --fail-on; 130 after "
-      "Ctrl-C; 75 after SIGTERM or SIGUSR1.\n"
+      "Ctrl-C; 75 after SIGTERM or SIGUSR1.\n" +
+      std::string(kMergingRule) +
+      "\n"
       "Examples:\n"
       "  lavo-bench run experiments/sweeps/efficiency.toml -o out\n"
       "  lavo-bench run experiments/sweeps/*.toml -o out --profile smoke\n"

@@ -62,7 +62,7 @@ int judge_targets(const TargetArguments& given) {
                                    .reason = "only --run into an empty directory can tell"});
   fmt::print("{}{}", report::describe(environments), report::as_table(judgements));
   if (!given.json_file.empty()) {
-    write_atomically(given.json_file, report::as_json(judgements, environments).dump(1) + "\n");
+    write_atomically(given.json_file, json_text(report::as_json(judgements, environments), 1));
   }
   return kSuccess;
 }

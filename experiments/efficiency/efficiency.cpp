@@ -107,7 +107,7 @@ std::unique_ptr<Workload> workload_for(const EfficiencyAxes& axes,
 void require_right(const std::string& what, const Check& check) {
   if (check.passed()) return;
   throw CellFailure(
-      std::isfinite(check.error) ? "wrong" : "not_finite",
+      std::isfinite(check.error) ? Status::kWrong : Status::kNotFinite,
       fmt::format("{} differ from the float64 reference by {:.3g} of a row's norm, allowed {:.3g}: "
                   "not timed",
                   what, check.error, check.allowed));
@@ -135,17 +135,17 @@ void check_first(const Point& point, Workload& work, Outcome& outcome) {
     outcome.notes["gradient_check"]["length"] = length;
     error = std::max(error, gradients.error);
   }
-  outcome.metrics["worst_error"] = {error, "1", "lower", "bound"};
+  outcome.metrics["worst_error"] = {error, "1", Better::kLower, Kind::kBound};
   if (axes.pass == Pass::kDecode) {
-    outcome.metrics["state_bytes"] = {static_cast<double>(work.state_bytes()), "B", "lower",
-                                      "exact"};
+    outcome.metrics["state_bytes"] = {static_cast<double>(work.state_bytes()), "B", Better::kLower,
+                                      Kind::kExact};
   }
 }
 
 /// After a call. What no fused kernel covers runs composed, and must not be timed as fused.
 void require_implementation(const EfficiencyAxes& axes, const Mechanism& mechanism) {
   if (axes.implementation != Implementation::kFused || mechanism.is_fused()) return;
-  throw CellFailure("skipped",
+  throw CellFailure(Status::kSkipped,
                     fmt::format("no fused kernel of {} covers this call; implementation = composed "
                                 "measures it",
                                 axes.mechanism));
@@ -157,9 +157,10 @@ void measure_memory(const TimedCall& call, torch::Device device, Outcome& outcom
   const int64_t allocations = allocation_count(device);
   const PeakMemory peak(device);
   call.run();
-  outcome.metrics["peak_memory"] = {static_cast<double>(peak.bytes()), "B", "lower", "exact"};
+  outcome.metrics["peak_memory"] = {static_cast<double>(peak.bytes()), "B", Better::kLower,
+                                    Kind::kExact};
   outcome.metrics["allocations"] = {static_cast<double>(allocation_count(device) - allocations),
-                                    "1", "lower", "exact"};
+                                    "1", Better::kLower, Kind::kExact};
 }
 
 void measure_time(const EfficiencyAxes& axes, Workload& work, const Cost& cost,
@@ -171,17 +172,18 @@ void measure_time(const EfficiencyAxes& axes, Workload& work, const Cost& cost,
   for (double& sample : samples) sample *= 1e3;
   outcome.metrics["time"] = {.value = seconds * 1e3,
                              .unit = "ms",
-                             .better = "lower",
-                             .kind = "timing",
+                             .better = Better::kLower,
+                             .kind = Kind::kTiming,
                              .samples = samples,
                              .blocks = {static_cast<int64_t>(samples.size())}};
   const Peaks peaks = machine_peaks(timer.device, scalar_type(axes.dtype));
-  outcome.metrics["flop"] = {cost.flop, "FLOP", "lower", "exact"};
-  outcome.metrics["bytes"] = {cost.bytes, "B", "lower", "exact"};
+  outcome.metrics["flop"] = {cost.flop, "FLOP", Better::kLower, Kind::kExact};
+  outcome.metrics["bytes"] = {cost.bytes, "B", Better::kLower, Kind::kExact};
   // Not to be judged: they say again what the time says, with the noise of the peaks on top.
-  outcome.metrics["flop_share"] = {cost.flop / seconds / peaks.flop_per_s, "1", "none", "timing"};
-  outcome.metrics["bandwidth_share"] = {cost.bytes / seconds / peaks.copy_bytes_per_s, "1", "none",
-                                        "timing"};
+  outcome.metrics["flop_share"] = {cost.flop / seconds / peaks.flop_per_s, "1", Better::kNone,
+                                   Kind::kTiming};
+  outcome.metrics["bandwidth_share"] = {cost.bytes / seconds / peaks.copy_bytes_per_s, "1",
+                                        Better::kNone, Kind::kTiming};
   outcome.notes["machine_peaks"] = {{"flop_per_s", peaks.flop_per_s},
                                     {"copy_bytes_per_s", peaks.copy_bytes_per_s}};
   outcome.notes["clock"] = timer.device.is_cpu() ? "steady clock of the host, warm caches"
@@ -327,7 +329,7 @@ Outcome Efficiency::run(const Case& cell) const {
   const Point point = read_point(*this, cell.axes);
   const EfficiencyAxes& axes = point.axes;
   if (const std::string reason = refused(cell.axes); !reason.empty()) {
-    throw CellFailure("skipped", reason);
+    throw CellFailure(Status::kSkipped, reason);
   }
   const torch::Device device = require_device(name(), axes.device);
   at::set_num_threads(static_cast<int>(*axes.threads));

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The files of a run's directory:
 //
-//   cells.jsonl           a record a line, appended and synced; a shard has its own,
-//   cells.2-of-5.jsonl blocks.jsonl          finished blocks of timed cells that are not done yet
-//   (a shard likewise) environments/ID.json  what the records' `environment` refers to
-//   plans/SWEEP.json      what was last asked for of a sweep: `status` and reports read it
-//   results.json          everything merged, one record a cell; written whenever a run ends
+//   cells.jsonl            a record a line, appended and synced
+//   blocks.jsonl           finished blocks of timed cells that are not done yet
+//   cells.2-of-5.jsonl     a shard has its own of both
+//   environments/ID.json   what the records' `environment` refers to
+//   mechanisms/NAME.json   title and options of the mechanisms that the records name
+//   plans/SWEEP.json       what was last asked for of a sweep: `status` and reports read it
+//   results.json           everything merged, one record a cell; written whenever a run ends
+//   worker.log             what workers printed
 //
-//   worker.log            what workers printed
-//
-// Nothing is ever rewritten in place, a file of lines has one writer, and every shard reads what
-// all others have written: any number of processes may share a directory, over NFS too.
+// Nothing is ever rewritten in place.
+// A file of lines has one writer, and every shard reads what all others have written: any number of
+// processes may share a directory, over NFS too.
+// Reading and merging: reports/records/run_directory.h.
 #pragma once
 
 #include <filesystem>
@@ -22,25 +25,6 @@
 #include "reports/records/record.h"
 
 namespace lavo {
-
-/// The records of a directory: for each id its last attempt. `warnings` name torn or foreign lines
-/// that were left out. Throws InputError where the directory cannot be read or is newer than this
-/// program.
-struct Records {
-  std::map<std::string, json> by_id;
-  std::vector<std::string> warnings;
-};
-Records read_records(const std::filesystem::path& directory);
-
-/// {"schema": "lavo.results/1", "environments": ..., "cells": ...} of one directory or several.
-json merge_results(const std::vector<std::filesystem::path>& directories,
-                   std::vector<std::string>& warnings);
-
-/// Writes results.json of what several directories hold into `output`, and where that is none of
-/// them the records too (cells.merged.jsonl, environments, plans), so that a run can go on there.
-/// Returns the results. Trained models are not copied.
-json merge_directories(const std::vector<std::filesystem::path>& directories,
-                       const std::filesystem::path& output, std::vector<std::string>& warnings);
 
 /// A file of JSON lines that is only appended to. Each line is synced to disk before append
 /// returns; a line that could not be written whole is taken back.
@@ -89,8 +73,6 @@ class Store {
   void write_environment(const std::string& id, const json& environment);
   /// `asked`: the selectors of the command line.
   void write_plans(const Plan& plan, const json& asked);
-  /// Returns what was left out on the way.
-  std::vector<std::string> write_results();
 
  private:
   std::filesystem::path directory_;

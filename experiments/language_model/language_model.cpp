@@ -92,11 +92,11 @@ Points training_curve(const std::filesystem::path& csv) {
 }
 
 Metric seeded(double value, const std::string& unit) {
-  return {.value = value, .unit = unit, .better = "lower", .kind = "seeded"};
+  return {.value = value, .unit = unit, .better = Better::kLower, .kind = Kind::kSeeded};
 }
 
 Metric fact(double value, const std::string& unit) {
-  return {.value = value, .unit = unit, .better = "none", .kind = "exact"};
+  return {.value = value, .unit = unit, .better = Better::kNone, .kind = Kind::kExact};
 }
 
 /// Floors of the scored text, and whether the model is above them.
@@ -250,7 +250,8 @@ Outcome LanguageModel::run(const Case& cell) const {
     TextLosses losses = score_texts(*checkpoint.model, checkpoint.tokenizer, texts, context);
     const double x = static_cast<double>(context);
     if (!std::isfinite(losses.total())) {
-      throw CellFailure("not_finite", fmt::format("the loss at context {} is not finite", context));
+      throw CellFailure(Status::kNotFinite,
+                        fmt::format("the loss at context {} is not finite", context));
     }
     perplexity.points.emplace_back(x, losses.perplexity_per(losses.bytes));
     bits.points.emplace_back(x, losses.bits_per_byte());
@@ -275,8 +276,9 @@ Outcome LanguageModel::run(const Case& cell) const {
   metrics["extrapolated_bits_per_byte"] = seeded(bits.points.back().second, "bit/byte");
   const json& training = checkpoint.training;
   metrics["parameters"] = fact(training.at("parameters"), "1");
-  metrics["training_time"] = {training.at("seconds"), "s", "lower", "timing"};
-  metrics["tokens_per_second"] = {training.at("tokens_per_second"), "token/s", "higher", "timing"};
+  metrics["training_time"] = {training.at("seconds"), "s", Better::kLower, Kind::kTiming};
+  metrics["tokens_per_second"] = {training.at("tokens_per_second"), "token/s", Better::kHigher,
+                                  Kind::kTiming};
   add_floors(outcome, *corpus, texts);
 
   outcome.notes["model"] = recipe.id();

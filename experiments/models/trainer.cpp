@@ -101,8 +101,8 @@ class Trainer {
     const int64_t first = step();
     for (const float loss : values) {
       if (!std::isfinite(loss)) {
-        throw CellFailure("not_finite", fmt::format("the loss is {} at step {} of {}", loss,
-                                                    step() + 1, options_.steps));
+        throw CellFailure(Status::kNotFinite, fmt::format("the loss is {} at step {} of {}", loss,
+                                                          step() + 1, options_.steps));
       }
       result_.losses.push_back(loss);
     }

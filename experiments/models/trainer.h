@@ -38,7 +38,7 @@ struct TrainingResult {
 /// Trains on random windows of the texts. The same options give the same losses bit by bit on a CPU
 /// with the same number of threads, whether or not training was cut off and resumed. Losses are
 /// read from the device every few steps only; a loss that is not finite throws
-/// CellFailure("not_finite") with its step. The file to resume from is left for the caller to
+/// CellFailure(kNotFinite) with its step. The file to resume from is left for the caller to
 /// remove.
 TrainingResult train(Transformer& model, const std::vector<TokenText>& texts,
                      const TrainingOptions& options, const TrainingHooks& hooks = {});

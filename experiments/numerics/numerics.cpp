@@ -79,15 +79,17 @@ void record_errors(const std::vector<int64_t>& rows, const Tensor& actual, const
     const auto at = static_cast<int64_t>(i);
     const double error = worst_row_error(actual.narrow(2, at, 1), expected.narrow(2, at, 1));
     if (!std::isfinite(error)) {
-      throw CellFailure("not_finite", fmt::format("the row at position {} is not finite, or not "
-                                                  "zero where the reference is",
-                                                  rows[i]));
+      throw CellFailure(Status::kNotFinite,
+                        fmt::format("the row at position {} is not finite, or not "
+                                    "zero where the reference is",
+                                    rows[i]));
     }
     series.points.emplace_back(static_cast<double>(rows[i] + 1), error);
     worst = std::max(worst, error);
   }
-  outcome.metrics["worst_error"] = {worst, "1", "lower", "bound"};
-  outcome.metrics["allowed_error"] = {tolerance(type, rows.back() + 1), "1", "none", "bound"};
+  outcome.metrics["worst_error"] = {worst, "1", Better::kLower, Kind::kBound};
+  outcome.metrics["allowed_error"] = {tolerance(type, rows.back() + 1), "1", Better::kNone,
+                                      Kind::kBound};
   outcome.series["error"] = series;
 }
 
@@ -141,9 +143,9 @@ Outcome softmax_error(const NumericsPoint& point, torch::Device device) {
       make_mechanism("vanilla", json::object(), point.setting(), 0, torch::kFloat64, device)
           ->forward(in);
   const double error = ((output - exact).norm() / exact.norm()).item<double>();
-  if (!std::isfinite(error)) throw CellFailure("not_finite", "the outputs are not finite");
+  if (!std::isfinite(error)) throw CellFailure(Status::kNotFinite, "the outputs are not finite");
   Outcome outcome;
-  outcome.metrics["softmax_error"] = {error, "1", "lower", "seeded"};
+  outcome.metrics["softmax_error"] = {error, "1", Better::kLower, Kind::kSeeded};
   return outcome;
 }
 
@@ -208,7 +210,7 @@ Prediction Numerics::predict(const json& axes, const json&) const {
 Outcome Numerics::run(const Case& cell) const {
   const NumericsPoint point = numerics_point(*this, cell.axes);
   if (const std::string reason = refused(cell.axes); !reason.empty()) {
-    throw CellFailure("skipped", reason);
+    throw CellFailure(Status::kSkipped, reason);
   }
   const torch::Device device = require_device(name(), point.axes.device);
   at::set_num_threads(static_cast<int>(*point.axes.threads));

@@ -29,15 +29,28 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string on_one_line(std::string_view text) {
+  // In UTF-8: U+2028, U+2029; U+FFFE, U+FFFF.
+  constexpr std::pair<std::string_view, std::string_view> kNamed[] = {{"\xe2\x80\xa8", "\\u2028"},
+                                                                      {"\xe2\x80\xa9", "\\u2029"},
+                                                                      {"\xef\xbf\xbe", "\\ufffe"},
+                                                                      {"\xef\xbf\xbf", "\\uffff"},
+                                                                      {"\n", "\\n"}};
   std::string line;
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      line += "\\n";
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto code = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    const auto named = std::ranges::find_if(
+        kNamed, [&](const auto& each) { return text.substr(i).starts_with(each.first); });
+    if (named != std::end(kNamed)) {
+      line += named->second;
+      i += named->first.size() - 1;
     } else if (code < 0x20 || code == 0x7f) {
       line += fmt::format("\\x{:02x}", code);
+    } else if (code == 0xc2 && next >= 0x80 && next < 0xa0) {  // U+0080 to U+009F
+      line += fmt::format("\\x{:02x}", next);
+      ++i;
     } else {
-      line += c;
+      line += text[i];
     }
   }
   return line;

@@ -11,7 +11,9 @@
 
 namespace lavo {
 
-/// A text that may quote names with line breaks or terminal codes, with those shown as \n and \x1b.
+/// A text that may quote names with line breaks, terminal codes and what else no medium takes (all
+/// control characters, line separators, U+FFFE), with those shown: \n, \x1b, \u2028. What every
+/// other escape (HTML, XML, Markdown) begins with.
 std::string on_one_line(std::string_view text);
 
 /// What the user can mend, on one line. The command line prints it and exits with 2.

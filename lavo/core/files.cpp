@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "lavo/core/check.h"
@@ -47,6 +48,36 @@ size_t find_deeper(std::string_view text, int deepest) {
   return text.npos;
 }
 
+/// Behind the text in quotes that begins at `at`.
+size_t end_of_text(std::string_view json, size_t at) {
+  for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\';
+  return std::min(at + 1, json.size());
+}
+
+/// Where key number `count` (from 0) of all objects begins, in the order of the text.
+size_t find_key(std::string_view json, size_t count) {
+  for (size_t at = json.find('"'); at < json.size(); at = json.find('"', at)) {
+    const size_t end = end_of_text(json, at);
+    const size_t next = std::min(json.find_first_not_of(" \t\r\n", end), json.size());
+    if (next < json.size() && json[next] == ':' && count-- == 0) return at;
+    at = end;
+  }
+  return json.size();
+}
+
+/// What links lead to, whether it is there or not; the path itself where it is no link.
+std::filesystem::path linked_file(std::filesystem::path path) {
+  constexpr int kMost = 40;
+  std::error_code none;
+  const std::filesystem::path given = path;
+  for (int links = 0; std::filesystem::is_symlink(path, none); ++links) {
+    require<InputError>(links < kMost, "{}: cannot be written: its links lead in a circle",
+                        given.string());
+    path = path.parent_path() / std::filesystem::read_symlink(path);
+  }
+  return path;
+}
+
 }  // namespace
 
 std::string read_text(const std::filesystem::path& path) {
@@ -69,8 +100,25 @@ nlohmann::json parse_json(std::string_view text, const std::string& name, size_t
   if (const size_t at = find_deeper(text, kDeepest); at != text.npos) {
     fail<InputError>("{}: nested deeper than {}", place(at), kDeepest);
   }
+  if (const size_t at = text.find('\0'); at != text.npos) {
+    fail<InputError>("{}: not JSON: a NUL byte", place(at));
+  }
+  size_t keys = 0;
+  std::vector<std::set<std::string>> open;  // the keys so far of each object that is not at its end
+  const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) open.emplace_back();
+    if (event == Event::object_end) open.pop_back();
+    if (event == Event::key) {
+      const std::string& key = parsed.get_ref<const std::string&>();
+      require<InputError>(open.back().insert(key).second, "{}: the key '{}' is there twice",
+                          place(find_key(text, keys)), key);
+      ++keys;
+    }
+    return true;
+  };
   try {
-    return nlohmann::json::parse(text);
+    return nlohmann::json::parse(text, watch);
   } catch (const nlohmann::json::parse_error& error) {
     // `byte` counts what was read, the offending character included; its word begins earlier.
     size_t at = std::min(std::max<size_t>(error.byte, 1) - 1, text.size());
@@ -85,8 +133,14 @@ nlohmann::json read_json(const std::filesystem::path& path) {
   return parse_json(read_text(path), path.string());
 }
 
-void write_atomically(const std::filesystem::path& path, const std::string& content) {
-  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+std::string json_text(const nlohmann::json& value, int indent) {
+  return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void write_atomically(const std::filesystem::path& given, const std::string& content) {
+  const std::filesystem::path path = linked_file(given);
+  std::error_code none;
+  if (std::filesystem::exists(path, none) && !std::filesystem::is_regular_file(path, none)) {
     std::ofstream device(path,
                          std::ios::binary);  // a pipe or a device must not be replaced by a file
     device << content << std::flush;

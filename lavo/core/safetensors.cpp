@@ -5,7 +5,6 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <set>
 
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
@@ -22,8 +21,6 @@ constexpr std::pair<const char*, torch::ScalarType> kTypes[] = {
     {"BOOL", torch::kBool}};
 
 constexpr uint64_t kLongestHeader = 100'000'000;  // the format's own limit
-
-constexpr int kDeepest = 10;  // a header needs 3; values are printed by recursion
 
 struct Slice {
   std::string name;
@@ -83,23 +80,10 @@ Slice read_entry(const std::string& name, const json& entry, uint64_t data_size,
   return slice;
 }
 
-/// The header as JSON; a name that occurs twice is refused, where nlohmann would keep the last.
 json read_header(std::string_view text, const std::string& source) {
-  std::set<std::string> names;
-  std::string duplicate;
-  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    require<InputError>(depth <= kDeepest, "{}: the safetensors header is nested deeper than {}",
-                        source, kDeepest);
-    if (depth == 1 && event == json::parse_event_t::key &&
-        !names.insert(parsed.get<std::string>()).second) {
-      duplicate = parsed.get<std::string>();
-    }
-    return true;
-  };
-  const json header = json::parse(text, watch, /*allow_exceptions=*/false);
+  json header = parse_json(text, source + ": header");
   require<InputError>(header.is_object(), "{}: the safetensors header is not a JSON object",
                       source);
-  require<InputError>(duplicate.empty(), "{}: tensor '{}' occurs twice", source, duplicate);
   return header;
 }
 

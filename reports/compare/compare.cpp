@@ -92,7 +92,8 @@ Row row_of(const Cell& cell) {
 }
 
 std::string status_text(const Cell& cell) {
-  return cell.reason.empty() ? cell.status : cell.status + ": " + cell.reason;
+  return cell.reason.empty() ? lavo::word(cell.status)
+                             : lavo::word(cell.status) + ": " + cell.reason;
 }
 
 class Comparer {
@@ -146,12 +147,13 @@ class Comparer {
     Row row = row_of(next);
     if (base.ok() || next.ok()) {
       row.verdict = base.ok() ? Verdict::kBroke : Verdict::kFixed;
-      row.reason = base.ok() ? "ok, then " + status_text(next) : base.status + ", then ok";
+      row.reason =
+          base.ok() ? "ok, then " + status_text(next) : lavo::word(base.status) + ", then ok";
     } else if (base.status == next.status) {
-      row.reason = next.status + " in both";
+      row.reason = lavo::word(next.status) + " in both";
     } else {
       row.verdict = Verdict::kInconclusive;
-      row.reason = base.status + ", then " + status_text(next);
+      row.reason = lavo::word(base.status) + ", then " + status_text(next);
     }
     rows_.add(std::move(row));
   }
@@ -219,7 +221,8 @@ Comparison compare(const Input& base, const Input& next, const Options& options)
 
 int exit_code(const Comparison& comparison) {
   if (comparison.failures() > 0) return 1;
-  if (comparison.other_machines || comparison.nothing_comparable()) return 4;
+  if (comparison.other_machines || comparison.other_units || comparison.nothing_comparable())
+    return 4;
   return comparison.strict && comparison.count(Verdict::kInconclusive) > 0 ? 3 : 0;
 }
 

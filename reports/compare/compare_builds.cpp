@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "reports/compare/compare_builds.h"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <csignal>
 
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "lavo/core/process.h"
 #include "reports/compare/compare_input.h"
-#include "reports/records/statistics.h"
 
 namespace lavo::compare {
 namespace {
@@ -24,30 +21,6 @@ std::string last_line(const std::filesystem::path& log) {
   return text.substr(text.rfind('\n') + 1);
 }
 
-/// Runs the program to its end, its output into `log`. Returns its exit code, or 128 + signal.
-int run_process(const std::vector<std::string>& command, const std::filesystem::path& log) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : command)
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  const pid_t child = ::fork();
-  require<InputError>(child >= 0, "{}: cannot be started", command.front());
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // no measurement goes on alone
-    const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (file >= 0) {
-      ::dup2(file, STDOUT_FILENO);
-      ::dup2(file, STDERR_FILENO);
-    }
-    ::execv(arguments.front(), arguments.data());
-    ::_exit(127);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 double run_round(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                  const std::filesystem::path& directory) {
   std::filesystem::create_directories(directory);
@@ -56,67 +29,43 @@ double run_round(const std::filesystem::path& program, const std::vector<std::st
   command.insert(command.end(), {"--set", "limits.blocks=1", "-o", directory.string()});
   const auto log = directory / "log.txt";
   const auto start = std::chrono::steady_clock::now();
-  const int code = run_process(command, log);
+  const int code = run_and_wait(command, log).code;
   require<InputError>(code == 0, "{} run: ended with {}: {} (all of it: {})", program.string(),
                       code, last_line(log), log.string());
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-bool is_worse(const json& a, const json& b) {
-  return a["better"] == "higher" ? a["value"] < b["value"] : a["value"] > b["value"];
-}
-
-void append_samples(json& metric, const json& more) {
-  const json samples = more.value("samples", json{more["value"]});
-  metric["samples"].insert(metric["samples"].end(), samples.begin(), samples.end());
-  metric["blocks"].push_back(samples.size());
-}
-
-void merge_metrics(json& metrics, const json& more, bool first) {
-  for (const auto& [name, from] : more.items()) {
-    json& metric = metrics[name];
-    if (metric.is_null()) metric = from;
-    if (metric["kind"] == "timing") {
-      if (first) metric["samples"] = metric["blocks"] = json::array();
-      append_samples(metric, from);
-    } else if (metric["kind"] != "seeded" && is_worse(from, metric)) {
-      metric = from;
+/// The metrics of a cell's records, one for each round.
+json merged_metrics(const std::vector<json>& rounds) {
+  std::map<std::string, std::vector<Metric>> parts;
+  for (const json& record : rounds) {
+    for (const auto& [name, metric] : record.at("metrics").items()) {
+      parts[name].push_back(metric_from_json(metric));
     }
   }
-}
-
-void set_summary(json& metric) {
-  if (metric["kind"] != "timing") return;
-  const auto samples = metric["samples"].get<std::vector<double>>();
-  const auto interval = bootstrap_median(samples, metric["blocks"].get<std::vector<int64_t>>());
-  metric["value"] = median(samples);
-  metric["ci95"] = {interval.first, interval.second};
+  json metrics = json::object();
+  for (const auto& [name, blocks] : parts) metrics[name] = to_json(merged(blocks));
+  return metrics;
 }
 
 }  // namespace
 
 json merge_rounds(const std::vector<json>& documents) {
-  std::map<std::string, json> cells;
-  json environments = json::object();
-  for (const json& document : documents) {
-    environments.update(document.at("environments"));
-    for (const json& record : document.at("cells")) {
-      const auto [found, first] = cells.emplace(record.at("id"), record);
-      json& merged = found->second;
-      if (record.at("status") != "ok" && merged.at("status") == "ok") merged = record;
-      if (merged.at("status") == "ok") merge_metrics(merged["metrics"], record["metrics"], first);
-    }
+  std::map<std::string, std::vector<json>> cells;
+  json document = {{"schema", "lavo.results/1"}, {"environments", json::object()}};
+  for (const json& round : documents) {
+    document["environments"].update(round.at("environments"));
+    for (const json& record : round.at("cells")) cells[record.at("id")].push_back(record);
   }
-  json merged = {{"schema", "lavo.results/1"},
-                 {"environments", std::move(environments)},
-                 {"cells", json::array()}};
-  for (auto& [id, record] : cells) {
-    if (record.at("status") == "ok") {
-      for (auto& [name, metric] : record["metrics"].items()) set_summary(metric);
-    }
-    merged["cells"].push_back(std::move(record));
+  json& list = document["cells"] = json::array();
+  for (const auto& [id, rounds] : cells) {
+    const auto failed = std::ranges::find_if(rounds, [](const json& record) {
+      return record.at("status").get<Status>() != Status::kOk;
+    });
+    list.push_back(failed == rounds.end() ? rounds.front() : *failed);
+    if (failed == rounds.end()) list.back()["metrics"] = merged_metrics(rounds);
   }
-  return merged;
+  return document;
 }
 
 void run_builds(const BuildsToRun& builds,
@@ -149,7 +98,7 @@ void run_builds(const BuildsToRun& builds,
   for (const Side& side : sides) {
     std::filesystem::create_directories(builds.directory / side.name);
     write_atomically(builds.directory / side.name / "results.json",
-                     merge_rounds(side.documents).dump(1) + "\n");
+                     json_text(merge_rounds(side.documents), 1));
   }
 }
 

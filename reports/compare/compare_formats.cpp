@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "lavo/core/check.h"
+
 namespace lavo::compare {
 namespace {
 
@@ -18,8 +20,8 @@ Line line_of(const Row& row, const std::string& label) {
   return {std::string(word(row.verdict)),
           label,
           row.metric.empty() ? "status" : row.metric,
-          value_text(row.base, row),
-          value_text(row.next, row),
+          value_text(row.base, row.base_unit.empty() ? row.unit : row.base_unit, row),
+          value_text(row.next, row.unit, row),
           std::move(last)};
 }
 
@@ -59,18 +61,19 @@ std::string omitted_text(const Comparison& comparison, size_t shown) {
   return fmt::format("{} rows are not listed, {} of them the same", hidden, same);
 }
 
+/// What would be markup, or a mention of somebody, stands as it is.
 std::string escape_markdown(const std::string& text) {
   std::string result;
-  for (const char c : text) {
-    if (c == '|' || c == '<' || c == '*' || c == '_' || c == '`' || c == '\\') result += '\\';
-    result += c == '\n' ? ' ' : c;
+  for (const char c : on_one_line(text)) {
+    if (std::string_view("\\`*_{}[]<>#|~@&!").find(c) != std::string_view::npos) result += '\\';
+    result += c;
   }
   return result;
 }
 
 std::string escape_xml(const std::string& text) {
   std::string result;
-  for (const char c : text) {
+  for (const char c : on_one_line(text)) {
     switch (c) {
       case '&':
         result += "&amp;";
@@ -85,7 +88,7 @@ std::string escape_xml(const std::string& text) {
         result += "&quot;";
         break;
       default:
-        result += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+        result += c;
     }
   }
   return result;
@@ -97,14 +100,19 @@ std::string as_table(const Comparison& comparison, bool all, bool colour) {
   const Labels labels = short_labels(comparison.rows);
   const std::vector<size_t> shown = shown_rows(comparison, all);
   std::vector<Line> lines = {{"verdict", "cell", "metric", "base", "new", "change"}};
-  for (const size_t i : shown) lines.push_back(line_of(comparison.rows[i], labels.rows[i]));
+  for (const size_t i : shown) {
+    lines.push_back(line_of(comparison.rows[i], labels.rows[i]));
+    for (std::string& field : lines.back()) field = on_one_line(field);
+  }
   std::array<size_t, 6> width{};
   for (const Line& line : lines) {
     for (size_t c = 0; c < line.size(); ++c) width[c] = std::max(width[c], line[c].size());
   }
-  std::string text = fmt::format(
-      "base   {}\nnew    {}\nbuild  {}\ncells  {}\n\n", comparison.base, comparison.next,
-      builds_text(comparison.base_builds, comparison.next_builds), labels.common);
+  std::string text =
+      fmt::format("base   {}\nnew    {}\nbuild  {}\ncells  {}\n\n", on_one_line(comparison.base),
+                  on_one_line(comparison.next),
+                  on_one_line(builds_text(comparison.base_builds, comparison.next_builds)),
+                  on_one_line(labels.common));
   for (size_t i = 0; i < lines.size() && lines.size() > 1; ++i) {
     const std::string on = colour && i > 0 ? colour_of(comparison.rows[shown[i - 1]]) : "";
     std::string line;
@@ -127,8 +135,8 @@ std::string as_table(const Comparison& comparison, bool all, bool colour) {
   if (const std::string omitted = omitted_text(comparison, shown.size()); !omitted.empty())
     text += omitted + "\n";
   for (const GeometricMean& mean : comparison.means)
-    text += "geometric mean of " + mean_text(mean) + "\n";
-  for (const std::string& note : comparison.notes) text += "note: " + note + "\n";
+    text += "geometric mean of " + on_one_line(mean_text(mean)) + "\n";
+  for (const std::string& note : comparison.notes) text += "note: " + on_one_line(note) + "\n";
   return text + conclusion(comparison) + "\n";
 }
 
@@ -194,7 +202,7 @@ json as_json(const Comparison& comparison) {
                                 {"experiment", row.experiment},
                                 {"axes", row.axes},
                                 {"metric", std::move(metric)},
-                                {"kind", row.kind.empty() ? json() : json(row.kind)},
+                                {"kind", row.kind ? json(*row.kind) : json()},
                                 {"unit", row.unit.empty() ? json() : json(row.unit)},
                                 {"verdict", word(row.verdict)},
                                 {"fails", row.fails},
@@ -205,6 +213,7 @@ json as_json(const Comparison& comparison) {
                                 {"false_discovery_rate", optional(row.false_discovery_rate)},
                                 {"margin", optional(row.margin)},
                                 {"reason", row.reason.empty() ? json() : json(row.reason)}});
+    if (!row.base_unit.empty()) document["rows"].back()["base_unit"] = row.base_unit;
   }
   return document;
 }

@@ -29,7 +29,7 @@ struct Labels {
 Labels short_labels(const std::vector<Row>& rows);
 
 /// "1.234 ms", "-"; exact values with all their digits.
-std::string value_text(const std::optional<double>& value, const Row& row);
+std::string value_text(const std::optional<double>& value, const std::string& unit, const Row& row);
 /// "+13.6 % [+11.2, +15.9]", "+1 B (+0.0 %)", "x2.31 [2.20, 2.40]"
 std::string change_text(const Row& row);
 /// "time: +1.2 % [+0.8, +1.6] over 24 cells"

@@ -138,6 +138,7 @@ void RowMaker::finish(Comparison& result) {
     const double size = row.ratio.value_or(0) > 0 ? std::abs(std::log(*row.ratio)) : 1e300;
     return std::tuple(!row.fails, row.verdict, -size, row.cell, row.metric);
   });
+  result.other_units = other_units_;
   result.rows = std::move(rows_);
 }
 
@@ -161,7 +162,8 @@ void RowMaker::add_means(Comparison& result, const std::vector<TimedChange>& cha
   }
   std::map<std::string, std::pair<double, size_t>> exact;
   for (const Row& row : rows_) {
-    if (row.kind != "exact" || !row.base || !row.next || *row.base <= 0 || *row.next <= 0) continue;
+    if (row.kind != Kind::kExact || !row.base || !row.next || *row.base <= 0 || *row.next <= 0)
+      continue;
     exact[row.metric].first += std::log(*row.next / *row.base);
     ++exact[row.metric].second;
   }

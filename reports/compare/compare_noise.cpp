@@ -31,7 +31,7 @@ std::string noise_policy(const Comparison& comparison, const Policy& before) {
       noise[{rule.cells.front(), *rule.metric}] = *rule.noise;
   }
   for (const Row& row : comparison.rows) {
-    if (row.kind != "timing" || !row.interval) continue;
+    if (row.kind != Kind::kTiming || !row.interval) continue;
     double& floor = noise[{row.cell, row.metric}];
     floor = std::max(floor, deviation(*row.interval));
   }
@@ -44,7 +44,7 @@ std::string noise_policy(const Comparison& comparison, const Policy& before) {
       "calibrated_on = {}\n\n"
       "[[rule]]  # cells that were not measured: what 95 % of the others stay below\n"
       "kind = \"timing\"\nnoise = {}\n",
-      json(machine_text(comparison.machine)).dump(),
+      json(on_one_line(machine_text(comparison.machine))).dump(),
       rounded_up(levels[(levels.size() * 95 - 1) / 100]));
   for (const auto& [key, level] : noise) {
     text += fmt::format("\n[[rule]]\ncells = {}\nmetric = {}\nnoise = {}\n", json(key.first).dump(),

@@ -69,25 +69,28 @@ void RowMaker::add_metrics(const Cell& base, const Cell& next) {
     }
     const Metric& old = before->second;
     row.base = old.value;
-    row.ratio = row.base == 0 ? std::nullopt : std::optional(*row.next / *row.base);
     if (old.unit != metric.unit || old.kind != metric.kind || old.better != metric.better) {
       row.verdict = Verdict::kIncomparable;
-      row.reason = fmt::format("{} in {}, {} is better; then {} in {}, {}", old.kind, old.unit,
+      if (old.unit != metric.unit) row.base_unit = old.unit;
+      row.reason = fmt::format("{} in {}, better is {}; then {} in {}, {}", old.kind, old.unit,
                                old.better, metric.kind, metric.unit, metric.better);
+      if (limits_for(options_.policy, row, used_rules_).ignore) continue;
+      other_units_ = true;
       add(std::move(row));
       continue;
     }
-    if (metric.better == "none") continue;  // neither direction is worse
-    const double sign = metric.better == "lower" ? 1 : -1;
-    if (metric.kind == "seeded") {
+    row.ratio = row.base == 0 ? std::nullopt : std::optional(*row.next / *row.base);
+    if (metric.better == Better::kNone) continue;  // neither direction is worse
+    const double sign = metric.better == Better::kLower ? 1 : -1;
+    if (metric.kind == Kind::kSeeded) {
       add_seeded(std::move(row), sign);
       continue;
     }
     const Limits limits = limits_for(options_.policy, row, used_rules_);
     if (limits.ignore) continue;
-    if (metric.kind == "timing") {
+    if (metric.kind == Kind::kTiming) {
       add_timed(std::move(row), limits, sign, old, metric);
-    } else if (metric.kind == "exact") {
+    } else if (metric.kind == Kind::kExact) {
       add_exact(std::move(row), limits, sign);
     } else {
       add_bound(std::move(row), limits, sign);

@@ -59,6 +59,7 @@ class RowMaker {
   std::map<std::string, Seeded> seeded_;
   std::vector<bool> used_rules_;
   size_t by_samples_ = 0;
+  bool other_units_ = false;
 };
 
 }  // namespace lavo::compare

@@ -77,20 +77,21 @@ Labels short_labels(const std::vector<Row>& rows) {
   return labels;
 }
 
-std::string value_text(const std::optional<double>& value, const Row& row) {
+std::string value_text(const std::optional<double>& value, const std::string& unit,
+                       const Row& row) {
   if (!value) return "-";
-  const std::string unit = row.unit == "1" ? "" : " " + row.unit;
-  if (row.kind == "exact" && is_count(*value)) return fmt::format("{:.0f}{}", *value, unit);
-  return fmt::format("{:.4g}{}", *value, unit);
+  const std::string shown = unit.empty() || unit == "1" ? "" : " " + unit;
+  if (row.kind == Kind::kExact && is_count(*value)) return fmt::format("{:.0f}{}", *value, shown);
+  return fmt::format("{:.4g}{}", *value, shown);
 }
 
 std::string change_text(const Row& row) {
   if (!row.ratio) return "";
   const std::string relative = ratio_text(*row.ratio, row.interval);
-  if (row.kind != "exact" || *row.next == *row.base) return relative;
+  if (row.kind != Kind::kExact || *row.next == *row.base) return relative;
   Row difference = row;
   difference.next = *row.next - *row.base;
-  const std::string text = value_text(difference.next, row);
+  const std::string text = value_text(difference.next, row.unit, row);
   return fmt::format("{}{} ({})", *difference.next > 0 ? "+" : "", text, relative);
 }
 

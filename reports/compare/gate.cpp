@@ -23,7 +23,7 @@ bool value_matches(const nlohmann::json& wanted, const nlohmann::json& value) {
 
 /// Two clock ticks of any clock in use, so that a percentage of next to nothing is no verdict.
 double default_floor(const Row& row) {
-  if (row.kind != "timing") return 0;
+  if (row.kind != Kind::kTiming) return 0;
   static const std::map<std::string, double> microsecond = {
       {"s", 1e-6}, {"ms", 1e-3}, {"us", 1}, {"ns", 1e3}};
   const auto found = microsecond.find(row.unit);
@@ -48,7 +48,7 @@ bool Rule::matches(const Row& row) const {
 
 Limits limits_for(const Policy& policy, const Row& row, std::vector<bool>& used) {
   Limits limits{.floor = default_floor(row), .fail_on = policy.fail_on};
-  double margin = row.kind == "timing" ? 0.03 : row.kind == "seeded" ? 0.005 : 0;
+  double margin = row.kind == Kind::kTiming ? 0.03 : row.kind == Kind::kSeeded ? 0.005 : 0;
   double noise = 0;
   used.resize(policy.rules.size());
   for (size_t i = 0; i < policy.rules.size(); ++i) {

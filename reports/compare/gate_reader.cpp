@@ -136,12 +136,8 @@ class Reader {
         rule.axes.emplace_back(key.str(), axis_values(value));
     }
     if (const auto* node = table.get("metric")) rule.metric = text_of(*node);
-    if (const auto* node = table.get("kind")) {
-      const std::vector<std::string> known = {"timing", "exact", "bound", "seeded"};
-      rule.kind = text_of(*node);
-      require<InputError>(std::ranges::find(known, *rule.kind) != known.end(), "{}: {}",
-                          place(*node), unknown_name("kind", *rule.kind, known));
-    }
+    if (const auto* node = table.get("kind"))
+      rule.kind = parse_word<Kind>(text_of(*node), place(*node));
     if (const auto* node = table.get("margin")) rule.margin = number(*node);
     if (const auto* node = table.get("noise")) rule.noise = number(*node);
     if (const auto* node = table.get("floor")) rule.floor = number(*node);

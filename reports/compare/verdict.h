@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "reports/records/words.h"
+
 namespace lavo::compare {
 
 /// What became of a cell, or of one metric of it. Worst first: tables are in this order.
@@ -38,11 +40,12 @@ struct Row {
   std::string cell;     ///< its full name (cell_name.h)
   nlohmann::json axes;  ///< without the seed where seeds are put together
   std::string experiment;
-  std::string metric;  ///< empty: the cell itself (its status, its presence)
-  std::string kind;    ///< of the metric: timing, exact, bound, seeded
+  std::string metric;        ///< empty: the cell itself (its status, its presence)
+  std::optional<Kind> kind;  ///< of the metric
   Verdict verdict = Verdict::kSame;
-  std::optional<double> base, next;  ///< in `unit`
+  std::optional<double> base, next;  ///< in `unit`, or base in `base_unit`
   std::string unit;
+  std::string base_unit;             ///< where it differs from `unit`: nothing is judged then
   std::optional<double> ratio;       ///< new / base
   std::optional<Interval> interval;  ///< 95 %, of the ratio
   std::optional<double> false_discovery_rate;

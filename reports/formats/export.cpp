@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lavo/core/check.h"
+#include "lavo/core/files.h"
 #include "reports/records/cell_name.h"
 
 namespace lavo {
@@ -25,7 +26,7 @@ std::optional<double> nanoseconds(const Metric& metric) {
   static const std::map<std::string, double> units = {
       {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}};
   const auto unit = units.find(metric.unit);
-  if (metric.kind != "timing" || unit == units.end()) return std::nullopt;
+  if (metric.kind != Kind::kTiming || unit == units.end()) return std::nullopt;
   return unit->second;
 }
 
@@ -92,8 +93,8 @@ Export google_benchmark(const Input& input) {
   }
   Export result;
   if (family > 0) {
-    result.files = {{"google-benchmark.json", all.dump(1) + "\n"},
-                    {"google-benchmark-ci.json", medians.dump(1) + "\n"}};
+    result.files = {{"google-benchmark.json", json_text(all, 1)},
+                    {"google-benchmark-ci.json", json_text(medians, 1)}};
   }
   if (left_out > 0)
     result.notes.push_back(fmt::format("{} cells have no time, and are left out", left_out));
@@ -104,7 +105,7 @@ Export github_action(const Input& input) {
   json smaller = json::array(), bigger = json::array();
   for (const Cell& cell : input.cells) {
     for (const auto& [name, metric] : cell.metrics) {
-      if (metric.better == "none") continue;
+      if (metric.better == Better::kNone) continue;
       json entry = {{"name", key_of(input, cell) + "/metric:" + name},
                     {"value", metric.value},
                     {"unit", metric.unit}};
@@ -115,13 +116,13 @@ Export github_action(const Input& input) {
       }
       if (!metric.samples.empty())
         entry["extra"] = fmt::format("{} samples", metric.samples.size());
-      (metric.better == "lower" ? smaller : bigger).push_back(std::move(entry));
+      (metric.better == Better::kLower ? smaller : bigger).push_back(std::move(entry));
     }
   }
   Export result;
   if (!smaller.empty())
-    result.files.push_back({"github-action-smaller.json", smaller.dump(1) + "\n"});
-  if (!bigger.empty()) result.files.push_back({"github-action-bigger.json", bigger.dump(1) + "\n"});
+    result.files.push_back({"github-action-smaller.json", json_text(smaller, 1)});
+  if (!bigger.empty()) result.files.push_back({"github-action-bigger.json", json_text(bigger, 1)});
   return result;
 }
 
@@ -137,11 +138,26 @@ Export bencher(const Input& input) {
     }
   }
   if (report.empty()) return {};
-  return {{{"bencher.json", report.dump(1) + "\n"}}, {}};
+  return {{{"bencher.json", json_text(report, 1)}}, {}};
+}
+
+/// Text that a spreadsheet would run as a formula gets an apostrophe in front, as OWASP's page on CSV
+/// injection asks; so does text that begins with one, so that one apostrophe can always be taken off
+/// again. Numbers are no text.
+std::string csv_text(const std::string& text) {
+  constexpr std::string_view kStarts[] = {"=",  "+", "-",  "@",  "\t", "\r",
+                                          "\n", "'", "＝", "＋", "－", "＠"};
+  const bool live =
+      std::ranges::any_of(kStarts, [&](std::string_view start) { return text.starts_with(start); });
+  return live ? "'" + text : text;
+}
+
+std::string csv_value(const json& value) {
+  return value.is_string() ? csv_text(value) : axis_text(value);
 }
 
 std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  if (text.find_first_of(",;'\"\t\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
@@ -165,24 +181,25 @@ Export csv(const Input& input) {
   std::set<std::string> taken(header.begin(), header.end());
   taken.insert(end.begin(), end.end());
   for (const std::string& axis : axes)
-    header.push_back(taken.contains(axis) ? "axis_" + axis : axis);
+    header.push_back(csv_text(taken.contains(axis) ? "axis_" + axis : axis));
   header.insert(header.end(), end.begin(), end.end());
   std::string text = csv_line(header);
   for (const Cell& cell : input.cells) {
-    std::vector<std::string> start = {cell.id, cell.experiment, cell.status, cell.reason};
+    std::vector<std::string> start = {cell.id, csv_text(cell.experiment), word(cell.status),
+                                      csv_text(cell.reason)};
     for (const std::string& axis : axes)
-      start.push_back(cell.axes.contains(axis) ? axis_text(cell.axes.at(axis)) : "");
+      start.push_back(cell.axes.contains(axis) ? csv_value(cell.axes.at(axis)) : "");
     const auto add = [&](const std::vector<std::string>& rest) {
       std::vector<std::string> fields = start;
       fields.insert(fields.end(), rest.begin(), rest.end());
-      fields.push_back(cell.environment);
+      fields.push_back(csv_text(cell.environment));
       text += csv_line(fields);
     };
     if (cell.metrics.empty()) add(std::vector<std::string>(9));
     for (const auto& [name, metric] : cell.metrics) {
       const auto number = [](double value) { return fmt::format("{}", value); };
-      add({name, number(metric.value), metric.unit, metric.better, metric.kind,
-           metric.ci95 ? number(metric.ci95->first) : "",
+      add({csv_text(name), number(metric.value), csv_text(metric.unit), word(metric.better),
+           word(metric.kind), metric.ci95 ? number(metric.ci95->first) : "",
            metric.ci95 ? number(metric.ci95->second) : "", fmt::format("{}", metric.samples.size()),
            fmt::format("{}", metric.blocks.size())});
     }

@@ -91,7 +91,4 @@ json scatter_chart(const AxisSpec& x, const AxisSpec& y, const std::vector<Scatt
 /// The chart with a title over it, for a picture that stands alone.
 json titled(json chart, const std::string& title);
 
-/// "#D55E00". Colours after Okabe and Ito 2008, distinguishable with colour-blind eyes.
-std::string color_of(const std::string& mechanism);
-
 }  // namespace lavo::report

@@ -47,7 +47,7 @@ Table values_table(const Panel& panel, const std::vector<Variant>& rows, const s
         if (const Metric* value = each->metric(metric)) {
           cell = {number(value->value, value->ci95, value->unit), value->value};
         } else if (!each->ok()) {
-          cell = {status_mark(each->status)};
+          cell = {status_mark(word(each->status))};
         }
       }
       line.push_back(cell);

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "lavo/core/check.h"
+
 namespace lavo::report {
 namespace {
 
@@ -50,7 +52,7 @@ Html data(double value, const std::string& shown, By by) {
 
 Html escape(std::string_view text) {
   Html html;
-  for (const char c : text) {
+  for (const char c : on_one_line(text)) {
     switch (c) {
       case '&':
         html.text += "&amp;";

@@ -4,16 +4,17 @@
 #include <algorithm>
 #include <limits>
 
-#include "baselines/table.h"
+#include "reports/page/roles.h"
 #include "reports/page/seeds.h"
 
 namespace lavo::report {
 namespace {
 
 /// Axes that make a variant; every other one is a setting that models must share.
-bool makes_variant(const std::string& axis) {
-  return axis == "mechanism" || axis == "position_encoding" || axis == "seed" ||
-         is_mechanism_option(axis);
+std::set<std::string> variant_axes(const Cells& cells) {
+  std::set<std::string> axes = option_names(cells);
+  axes.insert({"mechanism", "position_encoding", "seed"});
+  return axes;
 }
 
 std::optional<double> floor_of(const Cells& cells, const std::string& metric) {
@@ -30,10 +31,11 @@ double bits(const Variant& row) {
 
 void add_groups(const Results& results, const Cells& cells, const std::string& name,
                 const std::string& description, std::vector<ModelGroup>& groups) {
+  const std::set<std::string> own = variant_axes(cells);
   std::set<std::string> settings;
   for (const Cell* cell : cells) {
     for (const auto& [axis, value] : cell->axes.items()) {
-      if (!makes_variant(axis)) settings.insert(axis);
+      if (!own.contains(axis)) settings.insert(axis);
     }
   }
   const std::set<std::string> varying = varying_axes(cells);
@@ -67,11 +69,11 @@ size_t ModelGroup::mechanisms() const {
   return names.size();
 }
 
-const Variant* ModelGroup::lavo() const {
+const Variant* ModelGroup::subject() const {
   const Variant* first = nullptr;
   for (const Variant& row : rows) {
-    if (row.label == "lavo") return &row;
-    if (row.mechanism == "lavo" && !first) first = &row;
+    if (row.label == kSubject) return &row;
+    if (row.mechanism == kSubject && !first) first = &row;
   }
   return first;
 }

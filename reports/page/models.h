@@ -18,8 +18,8 @@ struct ModelGroup {
   std::optional<double> order1, order2;
 
   size_t mechanisms() const;  ///< how many different ones
-  /// LAVO with its usual options; nullptr without LAVO.
-  const Variant* lavo() const;
+  /// The page's subject with its usual options; nullptr where it is not among the rows.
+  const Variant* subject() const;
   /// Not better than the order-2 byte model: its other numbers mean nothing.
   bool is_untrained(const Variant& row) const;
 };

@@ -127,7 +127,8 @@ Html ways() {
 }  // namespace
 
 std::string render_page(const std::vector<Section>& sections, const Results& results,
-                        const std::string& bundle, bool pictures) {
+                        const std::vector<std::string>& warnings, const std::string& bundle,
+                        bool pictures) {
   const bool drawn = !bundle.empty();
   std::string page =
       "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
@@ -139,7 +140,11 @@ std::string render_page(const std::vector<Section>& sections, const Results& res
       "<title>Efficient attention: measurements</title>\n<style>\n";
   page += page_asset("style.css");
   page += "</style>\n</head>\n<body>\n<h1>Efficient attention, measured</h1>\n";
-  page += lead(results).text + "<nav>";
+  page += lead(results).text;
+  for (const std::string& warning : warnings) {
+    page += "<p class=warning>Note: " + escape(warning).text + ".</p>\n";
+  }
+  page += "<nav>";
   for (const Section& section : sections) {
     page += fmt::format("<a href=\"#{}\">{}</a> ", section.id, escape(section.title).text);
   }

@@ -18,11 +18,9 @@ std::set<double> lengths_of(const Cells& cells) {
 /// Variants at one length only belong to another figure (bases times window): dropped, and the rest
 /// named anew without them; where there is only one length, all stay.
 std::vector<Variant> rows_over_length(const Cells& cells) {
-  const std::set<std::string> apart = [] {
-    std::set<std::string> names(kConditions.begin(), kConditions.end());
-    names.insert({"length", "seed", "max_length"});
-    return names;
-  }();
+  std::set<std::string> apart = length_again(cells);
+  apart.insert(kConditions.begin(), kConditions.end());
+  apart.insert({"length", "seed"});
   Cells kept;
   for (const Variant& row : variants(cells, apart)) {
     if (lengths_of(row.cells).size() > 1)
@@ -61,7 +59,7 @@ std::vector<Panel> efficiency_panels(const Results& results) {
   std::ranges::stable_sort(panels, [](const Panel& a, const Panel& b) {
     const auto order = [](const Panel& panel) {
       const json causal = panel.cells.front()->axis("causal");
-      const std::string pass = text_of(panel.cells.front()->axis("pass"));
+      const std::string pass = axis_text(panel.cells.front()->axis("pass"));
       return std::pair(causal == json(false), pass == "forward"            ? 0
                                               : pass == "forward_backward" ? 1
                                                                            : 2);

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "reports/page/python.h"
 
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
-extern char** environ;
+#include "lavo/core/process.h"
 
 namespace lavo::report {
 namespace {
@@ -52,37 +47,6 @@ std::optional<fs::path> find_python(const std::string& modules) {
     if (run_and_wait({python.string(), "-c", "import " + modules}).code == 0) return python;
   }
   return std::nullopt;
-}
-
-Ran run_and_wait(const std::vector<std::string>& command) {
-  int ends[2];
-  if (::pipe(ends) != 0) return {127, "no pipe"};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", 0, 0);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-  posix_spawn_file_actions_addclose(&actions, ends[0]);
-  std::vector<char*> arguments;
-  for (const std::string& argument : command)
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  const int failed =
-      posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  Ran ran;
-  std::array<char, 4096> buffer;
-  for (ssize_t got = 0; !failed && (got = ::read(ends[0], buffer.data(), buffer.size())) > 0;) {
-    ran.output.append(buffer.data(), static_cast<size_t>(got));
-  }
-  ::close(ends[0]);
-  if (failed) return {127, "cannot be started"};
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return ran;
 }
 
 }  // namespace lavo::report

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace lavo::report {
 
@@ -14,13 +13,5 @@ namespace lavo::report {
 /// keeps (${LAVO_ENV_ROOT:-${XDG_CACHE_HOME:-~/.cache}/lavo}/*, the newest first), and python3 on
 /// PATH. Nothing need be activated.
 std::optional<std::filesystem::path> find_python(const std::string& modules);
-
-struct Ran {
-  int code = 0;  ///< exit code; 128 + the signal where one ended it; 127 when it could not start
-  std::string output;  ///< stdout and stderr together
-};
-
-/// Runs a program with these arguments, no shell in between, and waits for it.
-Ran run_and_wait(const std::vector<std::string>& command);
 
 }  // namespace lavo::report

@@ -2,31 +2,15 @@
 // The cells of one or several runs, as the report reads them.
 #pragma once
 
-#include <filesystem>
 #include <set>
 
-#include "reports/records/outcome.h"
+#include "reports/records/cell_name.h"
+#include "reports/records/results.h"
+#include "reports/records/setups.h"
 
 namespace lavo::report {
 
-/// One cell of results.json. Metrics without a value are left out, so that no status can become a
-/// number.
-struct Cell {
-  std::string id, experiment, status, reason, environment;
-  json axes;
-  std::map<std::string, Metric> metrics;
-  std::map<std::string, Series> series;
-  std::optional<int64_t> seed;
-  double elapsed_s = 0;
-
-  bool ok() const { return status == "ok"; }
-  /// nullptr when the cell has none of this name.
-  const Metric* metric(const std::string& name) const;
-  const Series* curve(const std::string& name) const;
-  /// Null when the cell has no such axis.
-  json axis(const std::string& name) const;
-  std::string mechanism() const;  ///< "" when it has none
-};
+using Cell = Record;
 using Cells = std::vector<const Cell*>;
 
 /// What was asked for, from DIR/plans: a cell may belong to several sweeps.
@@ -38,21 +22,22 @@ struct Sweep {
 
 /// Cells in an order for readers: by experiment, mechanism and axes.
 struct Results {
-  json environments = json::object();
+  json environments = json::object();  ///< those that the cells ran in
   std::vector<Cell> cells;
   std::vector<Sweep> sweeps;
+  std::string dropped;  ///< a line on results that do not count, or ""
 };
 
 /// The sweep that most of the cells belong to, the smallest of several; nullptr when none is known.
 const Sweep* sweep_of(const Results& results, const Cells& cells);
 
-/// Reads DIR/results.json of every directory, checked. A cell that is in two of them counts once:
-/// the later one, unless only the earlier one is ok. Throws InputError. Plans that cannot be read
-/// are left out: they only say how to run things again.
+/// Reads DIR/results.json of every directory, checked; of each cell one record counts, by the rule
+/// of records/merge.h. Throws InputError. Plans that cannot be read are left out: they only say how
+/// to run things again.
 Results load_results(const std::vector<std::filesystem::path>& directories);
 
-/// "true", "0.5", "shared"; "unset" for null.
-std::string text_of(const json& value);
+/// Those of one setup: only they may be compared with each other.
+Results of_setup(const Results& results, const Setup& setup);
 
 template <class Predicate>
 Cells select(const Results& results, Predicate keep) {
@@ -68,5 +53,12 @@ std::map<std::vector<json>, Cells> split(const Cells& cells, const std::vector<s
 
 /// Axes with more than one value among the cells, and those that not all of them have.
 std::set<std::string> varying_axes(const Cells& cells);
+
+/// Axes that are options of the cells' mechanisms: those that the records' facts name; where no
+/// record has facts, those that some cell lacks.
+std::set<std::string> option_names(const Cells& cells);
+
+/// Axes that say the length again in every cell that has them.
+std::set<std::string> length_again(const Cells& cells);
 
 }  // namespace lavo::report

@@ -6,12 +6,17 @@
 #include <algorithm>
 #include <cctype>
 
+#include "lavo/core/process.h"
+#include "reports/page/charts/palette.h"
 #include "reports/page/labels.h"
+#include "reports/page/roles.h"
 
 namespace lavo::report {
 
 Html marked(const std::string& mechanism, const std::string& label) {
-  return Html{fmt::format("<span class=dot style=\"background:{}\"></span>", color_of(mechanism))} +
+  const Ink ink = ink_of(mechanism);
+  return Html{fmt::format("<span class=\"dot lap{}\" style=\"background:{}\"></span>", ink.lap,
+                          ink.color)} +
          escape(label);
 }
 
@@ -59,17 +64,17 @@ std::vector<Html> missing_controls(const std::vector<Variant>& rows,
   for (const std::string& control : controls) {
     if (!has(control)) missing.push_back(control);
   }
-  if (!has("lavo") || missing.empty()) return {};
-  return {escape(fmt::format("Not measured here, though LAVO should be read against it: {}.",
-                             fmt::join(missing, ", ")))};
+  if (!has(kSubject) || missing.empty()) return {};
+  return {escape(fmt::format("Not measured here, though {} should be read against it: {}.",
+                             kSubjectInWords, fmt::join(missing, ", ")))};
 }
 
 std::string machine_of(const json& environment, bool gpu) {
   const json machine = environment.value("machine", json::object());
   const json name = machine.value(gpu ? "gpu_model" : "cpu_model", json());
   if (!name.is_string()) return "a machine that the record does not name";
-  if (gpu) return text_of(name);
-  return fmt::format("{}, {} cores", text_of(name), text_of(machine.value("cores", json())));
+  if (gpu) return axis_text(name);
+  return fmt::format("{}, {} cores", axis_text(name), axis_text(machine.value("cores", json())));
 }
 
 namespace {
@@ -80,7 +85,7 @@ void narrow(std::string& command, const std::string& axis, const json& value) {
   if (const size_t begin = command.find(option); begin != std::string::npos) {
     command.erase(begin, command.find(" --", begin + 1) - begin);
   }
-  command += option + text_of(value);
+  command += " --axis " + shell_quoted(fmt::format("{}={}", axis, axis_text(value)));
 }
 
 }  // namespace
@@ -96,7 +101,7 @@ Origin origin_of(const Results& results, const Cells& cells, const std::vector<s
   }
   std::set<std::string> machines;
   for (const Cell* cell : cells) {
-    const bool gpu = text_of(cell->axis("device")).starts_with("cuda");
+    const bool gpu = axis_text(cell->axis("device")).starts_with("cuda");
     machines.insert(machine_of(results.environments.value(cell->environment, json::object()), gpu));
   }
   origin.machine = fmt::format("{}", fmt::join(machines, "; "));
@@ -113,16 +118,16 @@ std::string describe(const Cell& cell, const std::vector<std::string>& axes) {
     } else if (axis == "cross") {
       words.push_back(value == json(true) ? "cross attention" : "self attention");
     } else if (axis == "pass") {
-      const std::string pass = text_of(value);
+      const std::string pass = axis_text(value);
       words.push_back(pass == "forward_backward" ? "forward + backward"
                       : pass == "decode"         ? "decoding"
                                                  : pass);
     } else if (axis == "position_encoding" && value == json("none")) {
       words.push_back("no position encoding");
     } else if (value.is_number()) {
-      words.push_back(fmt::format("{} {}", axis, text_of(value)));
+      words.push_back(fmt::format("{} {}", axis, axis_text(value)));
     } else {
-      words.push_back(text_of(value));
+      words.push_back(axis_text(value));
     }
   }
   return fmt::format("{}", fmt::join(words, ", "));

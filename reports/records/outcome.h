@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a cell measured.
+// What a cell measured, and its JSON.
 #pragma once
 
 #include <map>
@@ -10,17 +10,17 @@
 #include <vector>
 
 #include "lavo/core/options.h"
+#include "reports/records/words.h"
 
 namespace lavo {
 
 /// One measured quantity. A metric that could not be measured is not there; there is no NaN.
 struct Metric {
   double value = 0;
-  std::string unit;    ///< "ms", "B", "bit/byte", "1"
-  std::string better;  ///< lower, higher, none
-  std::string kind;  ///< timing (noisy), exact (bytes, FLOPs), bound (an error), seeded (depends on
-                     ///< the seed only)
-  std::optional<std::pair<double, double>> ci95 = {};
+  std::string unit;  ///< of value, ci95 and samples: "ms", "B", "bit/byte", "1"
+  Better better = Better::kNone;
+  Kind kind = Kind::kExact;
+  std::optional<std::pair<double, double>> ci95 = {};  ///< 95 % interval of value
   std::vector<double> samples = {};
   std::vector<int64_t> blocks = {};  ///< how `samples` divides into blocks
 };
@@ -35,16 +35,29 @@ struct Series {
 struct Outcome {
   std::map<std::string, Metric> metrics;
   std::map<std::string, Series> series;
-  json notes =
-      json::object();  ///< small facts for the record: rows checked, worst error, tokens trained on
+  json notes = json::object();  ///< small facts: rows checked, worst error, tokens trained on
 };
 
 /// A cell ends without a result; the status goes into its record. Anything else that is thrown is
-/// `error`, and c10::OutOfMemoryError is `out_of_memory`.
+/// kError, and c10::OutOfMemoryError is kOutOfMemory.
 struct CellFailure : std::runtime_error {
-  CellFailure(std::string ending, const std::string& reason)
-      : std::runtime_error(reason), status(std::move(ending)) {}
-  std::string status;  ///< skipped, wrong, not_finite, error
+  CellFailure(Status ending, const std::string& reason)
+      : std::runtime_error(reason), status(ending) {}
+  Status status;
 };
+
+json to_json(const Metric& metric);
+json to_json(const Outcome& outcome);
+Metric metric_from_json(const json& from);
+/// Points that were not finite, and so are null in the file, are left out.
+Series series_from_json(const json& from);
+
+/// One metric of several blocks. Samples of a timing are put together, its value is their median
+/// with an interval over blocks. Of an exact metric and of a bound the worst block counts, of a
+/// seeded one the first.
+Metric merged(const std::vector<Metric>& blocks);
+
+/// "metric 'time' is not finite" or "": JSON has no NaN, and a record never holds one.
+std::string find_not_finite(const Outcome& outcome);
 
 }  // namespace lavo

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The record of a cell (schema lavo.cell/1), from what its blocks measured.
+// Writing the record of a cell (schema lavo.cell/1), from what its blocks measured.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ struct Identity {
 /// How one block of a cell ended. Crosses the pipe from a worker and lies on disk until the cell's
 /// last block is done.
 struct BlockResult {
-  std::string status = "ok";
+  Status status = Status::kOk;
   std::string reason;  ///< empty when ok
   Outcome outcome;     ///< empty unless ok
   double elapsed_s = 0;
@@ -30,18 +30,13 @@ json to_json(const BlockResult& block);
 /// Throws InputError where a field is missing or of the wrong kind.
 BlockResult block_from_json(const json& from);
 
-/// "metric 'time' is not finite" or "": JSON has no NaN, and a record never holds one.
-std::string find_not_finite(const Outcome& outcome);
-
-/// The record of a cell whose blocks are all done, or whose last block failed. Samples of timing
-/// metrics are put together, their value is the median with an interval over blocks; of an exact
-/// metric and of a bound the worst block counts, of a seeded one the first. Not ok: no metrics.
+/// The record of a cell whose blocks are all done, or whose last block failed: then without metrics.
 json make_record(const Identity& cell, int attempt, const std::vector<BlockResult>& blocks,
                  const std::string& environment, const std::string& started);
 
 /// A record without a measurement: skipped, timeout, crashed.
-json make_record(const Identity& cell, int attempt, const std::string& status,
-                 const std::string& reason, const std::string& environment);
+json make_record(const Identity& cell, int attempt, Status status, const std::string& reason,
+                 const std::string& environment);
 
 /// Now, as 2024-05-01T12:00:00Z.
 std::string utc_now();

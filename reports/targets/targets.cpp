@@ -13,7 +13,7 @@ std::string in_words(const json& selector) {
   std::string text;
   for (const char* axis : {"mechanism", "memory", "implementation", "pass", "length", "heads"}) {
     const auto found = selector.find(axis);
-    if (found != selector.end()) text += fmt::format(" {}={}", axis, text_of(*found));
+    if (found != selector.end()) text += fmt::format(" {}={}", axis, axis_text(*found));
   }
   return text.substr(1);
 }
@@ -41,14 +41,16 @@ Found find_cell(const Results& results, const json& selector, const Target& targ
     return {.reason = fmt::format("{} cells are {}, wanted one", cells.size(), which)};
   }
   const Cell& cell = *cells.front();
-  if (!cell.ok()) return {.reason = cell.status + ": " + cell.reason};
+  if (!cell.ok()) return {.reason = lavo::word(cell.status) + ": " + cell.reason};
   const Metric* metric = cell.metric(target.metric);
   if (!metric) return {.reason = fmt::format("{} has no {}", which, target.metric)};
   return {&cell, metric, ""};
 }
 
-json machine_fields(const Results& results, const Cell& cell) {
-  return results.environments.at(cell.environment).at("machine");
+bool are_of_one_setup(const Results& results, const Cell& a, const Cell& b) {
+  const json &x = results.environments.at(a.environment),
+             &y = results.environments.at(b.environment);
+  return x.at("machine") == y.at("machine") && x.at("build") == y.at("build");
 }
 
 /// What the allowance comes to for the cell's output, as a metric without noise.
@@ -59,8 +61,8 @@ Metric allowed_bytes(const Allowance& allowance, const Cell& cell) {
   }
   return {.value = allowance.factor * allowance.tensors * bytes + allowance.extra_bytes,
           .unit = "B",
-          .better = "none",
-          .kind = "exact"};
+          .better = Better::kNone,
+          .kind = Kind::kExact};
 }
 
 std::string word(const Judgement& judgement) {
@@ -116,11 +118,12 @@ Judgement judge(const Target& target, const Results& results) {
   } else {
     const Found below = find_cell(results, target.below, target);
     if (!below.cell) return not_measured(below.reason);
-    if (machine_fields(results, *above.cell) != machine_fields(results, *below.cell)) {
-      return not_measured("the two cells are of different machines");
+    if (!are_of_one_setup(results, *above.cell, *below.cell)) {
+      return not_measured("the two cells are of different machines or builds");
     }
     denominator = below.metric;
   }
+  if (denominator->unit != above.metric->unit) return not_measured("the units differ");
   if (denominator->value <= 0) return not_measured("the denominator is 0");
   Estimate quotient = ratio(*above.metric, *denominator);
   quotient.value *= target.scale;
@@ -180,8 +183,8 @@ std::string describe(const json& environments) {
     lines.insert(fmt::format(
         "machine: {}, {}, {}; LibTorch {}, commit {}{}\n", machine_of(environment, false),
         format_quantity(machine.value("memory_bytes", 0.0), "B"),
-        text_of(now.value("instructions", json())), text_of(build.value("libtorch", json())),
-        text_of(build.value("commit", json())).substr(0, 12),
+        axis_text(now.value("instructions", json())), axis_text(build.value("libtorch", json())),
+        axis_text(build.value("commit", json())).substr(0, 12),
         build.value("dirty", false) ? " with changes" : ""));
   }
   std::string text;

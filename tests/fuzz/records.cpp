@@ -2,6 +2,7 @@
 // The files of lines in a run's directory, cells.jsonl and blocks.jsonl. Opening them to go on cuts
 // off what is torn and must lose no record.
 #include "experiments/harness/store.h"
+#include "reports/records/run_directory.h"
 #include "tests/fuzz/contract.h"
 #include "tests/support/scratch.h"
 

@@ -197,8 +197,13 @@ j('r_empty.json', '')
 j('r_deep.json', '[' * 100000)
 j('r_big.json', '{"schema":1e999}')
 j('r_null.json', {'schema': 'lavo.results/1', 'environments': None, 'cells': [None]})
+WHOLE = '{"schema": "lavo.results/1", "environments": {}, "cells": []}'
+j('r_twice.json', WHOLE.replace('{"schema"', '{"schema": "lavo.results/1", "schema"'))
+j('r_tail.json', WHOLE + ' x')
+j('r_nul.json', WHOLE + '\0')
 j('r_ok0.json', {'schema': 'lavo.results/1', 'environments': {}, 'cells': []})
-for d, c in (('d_nonsense', 'hello\n'), ('d_empty', ''), ('d_half', '{"schema": "lavo.cell/1", "id"'), ('d_nonobj', '3\n'), ('d_wrong', '{"schema":"lavo.cell/1","id":3}\n'), ('d_wrong2', '{"schema":"lavo.cell/9","id":"x"}\n'), ('d_wrong3', '{"schema":"lavo.cell/1"}\n'), ('d_arr', '[]\n{}\n')):
+for d, c in (('d_nonsense', 'hello\n'), ('d_empty', ''), ('d_half', '{"schema": "lavo.cell/1", "id"'), ('d_nonobj', '3\n'), ('d_wrong', '{"schema":"lavo.cell/1","id":3}\n'), ('d_wrong2', '{"schema":"lavo.cell/9","id":"x"}\n'), ('d_wrong3', '{"schema":"lavo.cell/1"}\n'), ('d_arr', '[]\n{}\n'),
+             ('d_twice', '{"schema":"lavo.cell/1","id":"x","id":"x"}\n'), ('d_tail', '{"schema":"lavo.cell/1"}{}\n')):
     os.makedirs(T + d, exist_ok=True)
     open(T + d + '/cells.jsonl', 'w').write(c)
 os.makedirs(T + 'd_nothing', exist_ok=True)
@@ -212,6 +217,8 @@ w('m_nonsense/model.safetensors', b'abc')
 os.makedirs(T + 'm_ok', exist_ok=True)
 w('m_ok/model.safetensors', ok)
 st('d12.st', qkv(d=12))
+st('nul_header.st', qkv(), header=lambda h: json.dumps(h).encode() + b'\0' * 8)
+st('dtype_twice.st', qkv(), header=lambda h: json.dumps(h).replace('{"dtype"', '{"dtype": "F32", "dtype"', 1).encode())
 st('cross2.st', qkv(s=56))
 changed('mask_long.st', {'key_mask': ('U8', [1, 60], b'\x01' * 60)})
 changed('mask_1d.st', {'key_mask': ('U8', [40], b'\x01' * 40)})

@@ -70,11 +70,12 @@ class Faulty final : public Experiment {
     // Depends on the cell alone: the same wherever and whenever it runs.
     auto value = static_cast<double>(axes.length * 1000 + axes.seed);
     if (axes.behaviour == "nan") value = std::nan("");
-    outcome.metrics["score"] = {.value = value, .unit = "1", .better = "higher", .kind = "seeded"};
+    outcome.metrics["score"] = {
+        .value = value, .unit = "1", .better = Better::kHigher, .kind = Kind::kSeeded};
     outcome.metrics["time"] = {.value = 1.0 + cell.block,
                                .unit = "ms",
-                               .better = "lower",
-                               .kind = "timing",
+                               .better = Better::kLower,
+                               .kind = Kind::kTiming,
                                .samples = {1.0 + cell.block, 2.0 + cell.block}};
     outcome.series["curve"] = {.x = "context", .unit = "1", .points = {{1, value}, {2, value}}};
     return outcome;
@@ -89,7 +90,7 @@ class Faulty final : public Experiment {
     const bool met = std::filesystem::exists(mark(1 - seed));
     sleep(0.1);  // the other one looks too
     std::filesystem::remove(mark(seed));
-    if (!met) throw CellFailure("wrong", "nobody came");
+    if (!met) throw CellFailure(Status::kWrong, "nobody came");
   }
 
   static void fail_as(const FaultyAxes& axes, const Case& cell) {
@@ -119,9 +120,9 @@ class Faulty final : public Experiment {
       for (;;) held.emplace_back(size_t{64} << 20, 'x');
     }
     if (how == "step_nan") {
-      throw CellFailure("not_finite", "step 7: the loss is nan");
+      throw CellFailure(Status::kNotFinite, "step 7: the loss is nan");
     }
-    if (how == "wrong") throw CellFailure("wrong", "row 3: error 0.5, allowed 1e-5");
+    if (how == "wrong") throw CellFailure(Status::kWrong, "row 3: error 0.5, allowed 1e-5");
     if (how == "throw") throw std::runtime_error("thrown\non purpose");
     if (how == "throw_int") throw 1;
     if (how == "chatter") {

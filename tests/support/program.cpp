@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 
 #include "lavo/core/files.h"
@@ -16,27 +15,6 @@
 extern char** environ;
 
 namespace lavo {
-namespace {
-
-std::filesystem::path make_directory() {
-  std::string name = std::filesystem::temp_directory_path() / "lavo-test-XXXXXX";
-  if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
-  return name;
-}
-
-}  // namespace
-
-TemporaryDirectory::TemporaryDirectory() : path(make_directory()) {}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path, ignored);
-}
-
-std::string TemporaryDirectory::write(const std::string& name, const std::string& content) const {
-  std::ofstream(file(name), std::ios::binary) << content;
-  return file(name);
-}
 
 RunningProgram::RunningProgram(const std::string& program,
                                const std::vector<std::string>& arguments) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "lavo/core/temporary_directory.h"
+
 namespace lavo {
 
 struct Finished {
@@ -31,19 +33,6 @@ bool is_one_line_refusal(const Finished& finished);
 
 /// A file of this repository, by its path from the top.
 std::string source_file(const std::string& path);
-
-/// An empty directory, gone with the object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  std::string file(const std::string& name) const { return path / name; }
-  /// Writes a file and returns its path.
-  std::string write(const std::string& name, const std::string& content) const;
-  const std::filesystem::path path;
-};
 
 /// A program that goes on while the test does.
 class RunningProgram {

@@ -14,8 +14,10 @@ namespace {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-BlockResult failed(const std::string& status, const std::string& reason) {
-  return {.status = status, .reason = reason.empty() ? status : first_line(reason), .outcome = {}};
+BlockResult failed(Status status, const std::string& reason) {
+  return {.status = status,
+          .reason = reason.empty() ? word(status) : first_line(reason),
+          .outcome = {}};
 }
 
 bool speaks_of_memory(const std::string& text) {
@@ -29,22 +31,22 @@ bool speaks_of_memory(const std::string& text) {
 BlockResult attempt(const Experiment& experiment, const Case& cell) {
   try {
     const KeptMemory kept;
-    BlockResult block{.status = "ok", .reason = "", .outcome = experiment.run(cell)};
+    BlockResult block{.status = Status::kOk, .reason = "", .outcome = experiment.run(cell)};
     const std::string wrong = find_not_finite(block.outcome);
-    return wrong.empty() ? block : failed("not_finite", wrong);
+    return wrong.empty() ? block : failed(Status::kNotFinite, wrong);
   } catch (const CellFailure& error) {
     return failed(error.status, error.what());
   } catch (const c10::OutOfMemoryError& error) {
-    return failed("out_of_memory", error.what_without_backtrace());
+    return failed(Status::kOutOfMemory, error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    return failed("out_of_memory", "the system refused an allocation");
+    return failed(Status::kOutOfMemory, "the system refused an allocation");
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
-    return failed(speaks_of_memory(text) ? "out_of_memory" : "error", text);
+    return failed(speaks_of_memory(text) ? Status::kOutOfMemory : Status::kError, text);
   } catch (const std::exception& error) {
-    return failed("error", error.what());
+    return failed(Status::kError, error.what());
   } catch (...) {
-    return failed("error", "an exception that is no std::exception");
+    return failed(Status::kError, "an exception that is no std::exception");
   }
 }
 

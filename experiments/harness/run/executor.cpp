@@ -21,7 +21,7 @@ class InProcess final : public Executor {
     result_ = execute(*job.experiment, job.input);
   }
   std::optional<BlockResult> poll() override { return std::exchange(result_, std::nullopt); }
-  BlockResult stop(const std::string& status, const std::string& reason) override {
+  BlockResult stop(Status status, const std::string& reason) override {
     return {.status = status, .reason = reason, .outcome = {}};
   }
 
@@ -68,7 +68,7 @@ class Worker final : public Executor {
       if (process_->write_line(line)) return;
       process_.reset();
     }
-    ready_ = ended("error", "no worker takes jobs; see " + log_.string());
+    ready_ = ended(Status::kError, "no worker takes jobs; see " + log_.string());
   }
 
   std::optional<BlockResult> poll() override {
@@ -90,7 +90,7 @@ class Worker final : public Executor {
 
   int descriptor() const override { return ready_ ? -1 : process_->descriptor(); }
 
-  BlockResult stop(const std::string& status, const std::string& reason) override {
+  BlockResult stop(Status status, const std::string& reason) override {
     process_.reset();
     return ended(status, reason);
   }
@@ -98,7 +98,7 @@ class Worker final : public Executor {
   std::string progress() const override { return progress_; }
 
  private:
-  BlockResult ended(const std::string& status, const std::string& reason) const {
+  BlockResult ended(Status status, const std::string& reason) const {
     return {.status = status, .reason = reason, .outcome = {}, .elapsed_s = seconds_since(start_)};
   }
 
@@ -107,14 +107,14 @@ class Worker final : public Executor {
     const std::string said = process_->last_log_line();
     process_.reset();
     if (how == "killed by SIGKILL" && out_of_memory_kills() > kills_before_) {
-      return ended("out_of_memory", "killed by the system, which had no memory left");
+      return ended(Status::kOutOfMemory, "killed by the system, which had no memory left");
     }
-    return ended("crashed", said.empty() ? how : how + ": " + said);
+    return ended(Status::kCrashed, said.empty() ? how : how + ": " + said);
   }
 
   /// A CUDA error sticks to its process.
   static bool may_be_broken(const BlockResult& result) {
-    return result.status == "error" && result.reason.find("CUDA") != std::string::npos;
+    return result.status == Status::kError && result.reason.find("CUDA") != std::string::npos;
   }
 
   bool renew_;

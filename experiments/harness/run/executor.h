@@ -39,7 +39,7 @@ class Executor {
   /// Readable when poll() may have news; -1 where start() does all the work.
   virtual int descriptor() const { return -1; }
   /// Ends the block; its result has this status.
-  virtual BlockResult stop(const std::string& status, const std::string& reason) = 0;
+  virtual BlockResult stop(Status status, const std::string& reason) = 0;
   /// The last word of the running block for the terminal.
   virtual std::string progress() const { return ""; }
 };

@@ -19,11 +19,11 @@ std::string gibibytes(double bytes) { return fmt::format("{:.2f} GiB", bytes / (
 }  // namespace
 
 bool is_done(const json& record, const std::string& retry) {
-  const json status = record.value("status", json());
-  if (status == "skipped") return false;  // a decision, not a result: it is taken again
+  const auto status = record.at("status").get<Status>();
+  if (status == Status::kSkipped) return false;  // a decision, not a result: it is taken again
   if (retry == "all") return false;
-  if (retry == "failed") return status == "ok";
-  if (retry == "crashed") return status != "crashed";
+  if (retry == "failed") return status == Status::kOk;
+  if (retry == "crashed") return status != Status::kCrashed;
   return true;
 }
 
@@ -37,7 +37,7 @@ Ledger::Ledger(std::vector<Cell> cells, const std::vector<Cell>& all, Store& sto
   for (const Cell& cell : all) {
     const auto earlier = records_.by_id.find(cell.id);
     if (earlier != records_.by_id.end() && is_done(earlier->second, options_.retry)) {
-      note_out_of_memory(cell, earlier->second["status"]);
+      note_out_of_memory(cell, earlier->second["status"].get<Status>());
     }
   }
   auto unfinished = store_.read_blocks(options_.fingerprint);
@@ -47,7 +47,7 @@ Ledger::Ledger(std::vector<Cell> cells, const std::vector<Cell>& all, Store& sto
     const auto earlier = records_.by_id.find(cells_[i].id);
     if (earlier != records_.by_id.end()) {
       state.done = is_done(earlier->second, options_.retry);
-      state.sofar.attempt = earlier->second["attempt"].get<int>() + 1;
+      state.sofar.attempt = records_.attempts.at(cells_[i].id) + 1;
       done_ += state.done;
     }
     const auto found = unfinished.find(cells_[i].id);
@@ -116,13 +116,13 @@ void Ledger::finish(const Task& task, BlockResult block) {
   State& state = states_[task.cell];
   const Cell& cell = cells_[task.cell];
   state.running = false;
-  const std::string status = block.status;
-  if (status == "ok") {
+  const Status status = block.status;
+  if (status == Status::kOk) {
     paces_.push_back(block.elapsed_s / weight(cell));
     if (paces_.size() > kRemembered) paces_.pop_front();
   }
   state.sofar.blocks.push_back(std::move(block));
-  if (status == "ok" && static_cast<int>(state.sofar.blocks.size()) < cell.blocks) {
+  if (status == Status::kOk && static_cast<int>(state.sofar.blocks.size()) < cell.blocks) {
     store_.append_block(cell.id, state.sofar, options_.fingerprint);
     return;
   }
@@ -153,17 +153,18 @@ std::string Ledger::reason_to_skip(const Cell& cell) const {
 /// A cell skipped before is decided on anew; when it is skipped again its record stands.
 void Ledger::skip(size_t index, const std::string& reason) {
   const auto earlier = records_.by_id.find(cells_[index].id);
-  if (earlier != records_.by_id.end() && earlier->second["status"] == "skipped") {
+  if (earlier != records_.by_id.end() &&
+      earlier->second["status"].get<Status>() == Status::kSkipped) {
     states_[index].done = true;
     ++done_;
     return;
   }
-  add_record(index, make_record(cells_[index].identity(), states_[index].sofar.attempt, "skipped",
-                                reason, options_.environment));
+  add_record(index, make_record(cells_[index].identity(), states_[index].sofar.attempt,
+                                Status::kSkipped, reason, options_.environment));
 }
 
-void Ledger::note_out_of_memory(const Cell& cell, const std::string& status) {
-  if (status != "out_of_memory") return;
+void Ledger::note_out_of_memory(const Cell& cell, Status status) {
+  if (status != Status::kOutOfMemory) return;
   const auto [at, is_first] = out_of_memory_.try_emplace(cell.row, cell.length());
   if (!is_first) at->second = std::min(at->second, cell.length());
 }

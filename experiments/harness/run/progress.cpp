@@ -87,14 +87,14 @@ std::string Progress::describe(const Cell& cell) const {
 
 void Progress::record(const Cell& cell, const json& record) {
   ++done_;
-  const std::string status = record["status"];
-  const bool failed = status != "ok" && status != "skipped";
+  const auto status = record["status"].get<Status>();
+  const bool failed = status != Status::kOk && status != Status::kSkipped;
   failed_ += failed;
   if (terminal_ && !failed) return;
   std::string line = fmt::format("{}/{} {} {} {:.1f} s  {}", done_, total_, cell.id, status,
                                  record["elapsed_s"].get<double>(), describe(cell));
-  if (status != "ok") line += ": " + record["reason"].get<std::string>();
-  say(line);
+  if (status != Status::kOk) line += ": " + record["reason"].get<std::string>();
+  say(on_one_line(line));
 }
 
 void Progress::say(const std::string& text) {

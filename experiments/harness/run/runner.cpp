@@ -8,9 +8,11 @@
 #include "experiments/harness/machine/environment.h"
 #include "experiments/harness/machine/resources.h"
 #include "experiments/harness/run/ledger.h"
+#include "experiments/harness/run/mechanism_facts.h"
 #include "experiments/harness/run/progress.h"
 #include "experiments/harness/run/signals.h"
 #include "lavo/core/check.h"
+#include "reports/records/run_directory.h"
 
 namespace lavo {
 namespace {
@@ -153,7 +155,7 @@ class Driver {
       if (!seat.task) continue;
       std::optional<BlockResult> result = seat.executor->poll();
       if (!result && seat.timeout_s > 0 && seconds_until(seat.deadline) <= 0) {
-        result = seat.executor->stop("timeout",
+        result = seat.executor->stop(Status::kTimeout,
                                      fmt::format("took longer than {:.3g} s", seat.timeout_s));
       }
       if (!result) continue;
@@ -166,7 +168,7 @@ class Driver {
   void break_off() {
     for (Seat& seat : seats_) {
       if (!seat.task) continue;
-      seat.executor->stop("stopped", "");
+      seat.executor->stop(Status::kCrashed, "");
       ledger_.abandon(*std::exchange(seat.task, std::nullopt));
     }
   }
@@ -204,6 +206,7 @@ RunSummary run_plan(const Plan& plan, const json& asked, const RunOptions& optio
                                      .fingerprint = environment_fingerprint(environment)};
   store.write_environment(ledger_options.environment, environment);
   store.write_plans(plan, asked);
+  write_mechanism_facts(options.directory, plan);
   Records records = read_records(options.directory);
   print_warnings(records.warnings);
   Ledger ledger(shard_of(plan.cells, options.shard), plan.cells, store, std::move(records),
@@ -217,12 +220,13 @@ RunSummary run_plan(const Plan& plan, const json& asked, const RunOptions& optio
     summary.in_blocks_s = driver.in_blocks_s();
   } catch (...) {
     try {
-      store.write_results();  // of what was recorded before, where that is still possible
+      write_results(
+          options.directory);  // of what was recorded before, where that is still possible
     } catch (const std::exception&) {
     }
     throw;
   }
-  store.write_results();
+  write_results(options.directory);
   summary.planned = static_cast<int>(ledger.cells().size());
   summary.statuses = ledger.statuses();
   summary.recorded = ledger.recorded();

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lavo/core/process.h"
+
 namespace lavo {
 namespace {
 
@@ -35,17 +37,6 @@ bool uses_gpu(const Plan& plan) {
 }
 
 }  // namespace
-
-std::string shell_quoted(const std::string& text) {
-  const bool plain = !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
-    return std::isalnum(c) ||
-           std::string_view("_-./=,:+@%").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  if (plain) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 std::string selectors_text(const Selection& selection) {
   std::string text = " --profile " + selection.profile;

@@ -19,9 +19,6 @@ struct SlurmJob {
 /// what is finished and is requeued.
 std::string sbatch_script(const Plan& plan, const Selection& selection, const SlurmJob& job);
 
-/// As one word of a shell command.
-std::string shell_quoted(const std::string& text);
-
 /// The selectors as they were given on the command line, quoted, each with a space before it.
 std::string selectors_text(const Selection& selection);
 

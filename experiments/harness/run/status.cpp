@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "experiments/harness/run/progress.h"
-#include "experiments/harness/store.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "reports/records/run_directory.h"
+#include "reports/records/words.h"
 
 namespace lavo {
 namespace {
@@ -62,8 +63,8 @@ std::string status_text(const fs::path& directory) {
     }
   }
   for (const auto& [id, record] : records.by_id) {
-    const std::string status = record["status"];
-    if (status == "ok" || status == "skipped") continue;
+    const auto status = record["status"].get<Status>();
+    if (status == Status::kOk || status == Status::kSkipped) continue;
     const std::string reason = record.contains("reason") && record["reason"].is_string()
                                    ? record["reason"].get<std::string>()
                                    : "";

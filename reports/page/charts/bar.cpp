@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include "reports/page/charts/palette.h"
 #include "reports/page/charts/parts.h"
 
 namespace lavo::report {
@@ -31,7 +32,7 @@ json bar_chart(const AxisSpec& x, const std::vector<Bar>& bars, const std::vecto
     if (!fits(bar.value, x)) continue;
     json row = {{"label", bar.label},
                 {"value", bar.value},
-                {"color", color_of(bar.mechanism)},
+                {"color", ink_of(bar.mechanism).color},
                 {"note", bar.note}};
     xs.push_back(bar.value);
     if (bar.interval) {
@@ -93,7 +94,7 @@ json range_chart(const AxisSpec& x, const std::vector<Range>& ranges) {
     order.push_back(range.label);
     xs.insert(xs.end(), {range.low, range.high});
     json row = {{"label", range.label},
-                {"color", color_of(range.mechanism)},
+                {"color", ink_of(range.mechanism).color},
                 {"first", range.low},
                 {"last", range.high}};
     if (range.from) row["from"] = *range.from;

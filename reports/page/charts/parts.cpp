@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+
+#include "reports/page/charts/palette.h"
+#include "reports/page/roles.h"
 
 namespace lavo::report {
 namespace {
@@ -18,17 +20,6 @@ constexpr auto kTokenLabel =
 
 constexpr auto kNumberLabel =
     "datum.value < 0.001 ? format(datum.value, '.2~e') : format(datum.value, '.12~r')";
-
-struct Style {
-  const char* mechanism;
-  const char* color;
-};
-constexpr std::array kStyles = {
-    Style{"lavo", "#D55E00"},          Style{"vanilla", "#5C6470"},
-    Style{"vanilla_math", "#9AA1AB"},  Style{"linear", "#0072B2"},
-    Style{"performer", "#009E73"},     Style{"cosformer", "#56B4E9"},
-    Style{"nystromformer", "#CC79A7"}, Style{"local", "#E69F00"},
-};
 
 }  // namespace
 
@@ -145,11 +136,13 @@ void Look::add(const std::string& label, const std::string& mechanism) {
                                                    "diamond", "cross",  "triangle-down"};
   if (std::ranges::find(labels_, label) != labels_.end()) return;
   const auto variant = static_cast<size_t>(variants_[mechanism]++);
+  const Ink ink = ink_of(mechanism);
   labels_.push_back(label);
   const double share = 0.22 * static_cast<double>((variant + 1) / 2 % 4);
-  colors_.push_back(mix(color_of(mechanism), variant % 2 == 1 ? 255 : 0, share));
-  dashes_.push_back(kDashes[variant % kDashes.size()]);
-  shapes_.push_back(kShapes[(variant + (mechanism == "lavo" ? 3 : 0)) % kShapes.size()]);
+  colors_.push_back(mix(ink.color, variant % 2 == 1 ? 255 : 0, share));
+  dashes_.push_back(kDashes[(variant + ink.lap) % kDashes.size()]);
+  shapes_.push_back(
+      kShapes[(variant + ink.lap + (mechanism == kSubject ? 3 : 0)) % kShapes.size()]);
 }
 
 json Look::channel(const json& range, const json& legend) const {
@@ -223,13 +216,6 @@ json titled(json chart, const std::string& title) {
   chart["title"] = {{"text", title},     {"anchor", "start"}, {"fontSize", 14},
                     {"fontWeight", 600}, {"offset", 12},      {"color", "#1f2937"}};
   return chart;
-}
-
-std::string color_of(const std::string& mechanism) {
-  for (const Style& style : kStyles) {
-    if (mechanism == style.mechanism) return style.color;
-  }
-  return "#8C6BB1";
 }
 
 }  // namespace lavo::report

@@ -5,6 +5,7 @@
 #include "reports/page/crossing.h"
 #include "reports/page/curves.h"
 #include "reports/page/panels.h"
+#include "reports/page/roles.h"
 
 namespace lavo::report {
 namespace {
@@ -34,7 +35,8 @@ std::vector<Section> decoding(const Results& results) {
   for (const Panel& panel : efficiency_panels(results)) {
     if (!panel.is_decode()) continue;
     for (const Variant& row : panel.rows) {
-      if (row.mechanism == "lavo" || row.mechanism == "vanilla") add_claim(panel, row, claims);
+      if (row.mechanism == kSubject || row.mechanism == kFused.mechanism)
+        add_claim(panel, row, claims);
     }
     for (const Quantity& quantity : {Quantity{"time", "Time per token", "time per token (ms)", 1},
                                      Quantity{"state_bytes", "State", "state (KiB)", 0x1p-10}}) {

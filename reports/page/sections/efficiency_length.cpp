@@ -3,15 +3,10 @@
 // user would pick) and math (what published speed-ups are measured against).
 #include "reports/page/crossing.h"
 #include "reports/page/panels.h"
+#include "reports/page/roles.h"
 
 namespace lavo::report {
 namespace {
-
-struct Base {
-  const char* mechanism;
-  const char* name;
-};
-constexpr Base kBases[] = {{"vanilla", "fused attention"}, {"vanilla_math", "math attention"}};
 
 /// "from n = 1320 [1250, 1410] tokens on", "at every measured length (256 ... 64K)", "at no ...".
 Html in_words(const EfficiencyLength& length) {
@@ -52,18 +47,18 @@ std::vector<Section> efficiency_lengths(const Results& results) {
   Claims claims;
   for (const Panel& panel : efficiency_panels(results)) {
     if (panel.is_decode()) continue;
-    for (const Base& base : kBases) {
-      const Variant* vanilla = panel.row(base.mechanism);
-      if (!vanilla) continue;
+    for (const Yardstick& base : kYardsticks) {
+      const Variant* yardstick = panel.row(base.mechanism);
+      if (!yardstick) continue;
       std::vector<Range> ranges;
       const std::string title = fmt::format("Ahead of {}, {}", base.name, panel.title);
       Table table{title, {"mechanism", "faster", "less memory"}, {}};
       for (const Variant& row : panel.rows) {
-        if (row.mechanism.starts_with("vanilla")) continue;
+        if (is_yardstick(row.mechanism)) continue;
         std::vector<TableCell> line = {{marked(row.mechanism, row.label)}};
         for (const auto& [metric, word] :
              {std::pair{"time", "time"}, std::pair{"peak_memory", "memory"}}) {
-          const auto length = efficiency_length(row.cells, vanilla->cells, metric);
+          const auto length = efficiency_length(row.cells, yardstick->cells, metric);
           if (!length) {
             line.push_back({escape("–")});
             continue;
@@ -71,7 +66,7 @@ std::vector<Section> efficiency_lengths(const Results& results) {
           line.push_back({in_words(*length), length->value});
           ranges.push_back(
               range_of(fmt::format("{}: {}", row.label, word), row.mechanism, *length));
-          if (row.mechanism == "lavo") {
+          if (row.mechanism == kSubject) {
             claims.add(marked(row.mechanism, row.label) +
                            escape(fmt::format(
                                " {} than {}",
@@ -84,7 +79,7 @@ std::vector<Section> efficiency_lengths(const Results& results) {
       }
       if (ranges.empty()) continue;
       section.blocks.push_back(Figure{
-          slug("ahead " + std::string(base.mechanism) + " " + panel.title), title,
+          slug("ahead " + base.mechanism + " " + panel.title), title,
           range_chart({"length n (tokens)", Scale::kTokens}, ranges),
           escape("Bars cover the measured lengths from which on the mechanism stays ahead; the "
                  "line at their start "

@@ -11,7 +11,7 @@ std::vector<Section> environments(const Results& results) {
     for (const auto& [part, fields] : environment.items()) {
       if (!fields.is_object()) continue;
       for (const auto& [name, value] : fields.items()) {
-        Html shown = escape(value.is_null() ? "–" : text_of(value));
+        Html shown = escape(value.is_null() ? "–" : axis_text(value));
         if (value.is_number()) {
           shown = number(value, name.ends_with("_bytes") ? "B" : "1");
         }

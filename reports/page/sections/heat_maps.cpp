@@ -2,8 +2,8 @@
 // Two options of one mechanism varied together: bases and window, mix and window.
 #include <algorithm>
 
-#include "baselines/table.h"
 #include "reports/page/crossing.h"
+#include "reports/page/roles.h"
 #include "reports/page/sections.h"
 #include "reports/page/seeds.h"
 
@@ -39,11 +39,12 @@ Cells of_one_sweep(const Results& results, const Cells& cells, const std::string
 }
 
 std::vector<Grid> grids(const Results& results, const Cells& cells) {
+  const std::set<std::string> own = option_names(cells);
   std::set<std::string> options, all;
   for (const Cell* cell : cells) {
     for (const auto& [axis, value] : cell->axes.items()) {
       all.insert(axis);
-      if (is_mechanism_option(axis) && value.is_number()) options.insert(axis);
+      if (own.contains(axis) && value.is_number()) options.insert(axis);
     }
   }
   std::vector<Grid> found;
@@ -71,9 +72,9 @@ constexpr MappedQuantity kMapped[] = {{"time", "time"},
                                       {"bits_per_byte", "loss"},
                                       {"perplexity_per_byte", "perplexity per byte"}};
 
-const Cell* vanilla_like(const Results& results, const Cell& cell) {
+const Cell* fused_like(const Results& results, const Cell& cell) {
   for (const Cell& other : results.cells) {
-    if (other.mechanism() != "vanilla" || other.experiment != cell.experiment ||
+    if (other.mechanism() != kFused.mechanism || other.experiment != cell.experiment ||
         !other.metric("time"))
       continue;
     const auto same = [&](const char* axis) { return other.axis(axis) == cell.axis(axis); };
@@ -146,9 +147,9 @@ std::vector<Section> heat_maps(const Results& results) {
       }
       std::vector<std::pair<const Cells*, Shown>> gains;
       for (const auto& [at, same] : parts) {
-        const Cell* vanilla = vanilla_like(results, *same.front());
-        if (!vanilla || !same.front()->metric("time")) continue;
-        const Estimate gain = ratio(*vanilla->metric("time"), *same.front()->metric("time"));
+        const Cell* fused = fused_like(results, *same.front());
+        if (!fused || !same.front()->metric("time")) continue;
+        const Estimate gain = ratio(*fused->metric("time"), *same.front()->metric("time"));
         gains.push_back({&same, {gain.value, gain.interval, "x", By::kRatio}});
       }
       add(section, results, grid, where, "speed-up over fused attention", gains);

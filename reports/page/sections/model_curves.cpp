@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Curves of language models: beyond the trained context, inside a block, over a window, while
 // training.
+#include <algorithm>
+
 #include "reports/page/models.h"
+#include "reports/page/roles.h"
 #include "reports/page/seeds.h"
 
 namespace lavo::report {
@@ -12,12 +15,12 @@ constexpr size_t kMost = 8;  ///< curves that can be told apart in one chart
 /// The best rows; LAVO, and the best of what it must be read against, whatever their place.
 std::vector<const Variant*> shown(const ModelGroup& group, bool trained_only) {
   std::vector<const Variant*> rows;
-  std::set<std::string> controls = {"local", "vanilla"};
+  std::set<std::string> controls(kControlsOfQuality.begin(), kControlsOfQuality.end());
   size_t others = 0;
   for (const Variant& row : group.rows) {
     if (trained_only && group.is_untrained(row)) continue;
     const bool control = controls.erase(row.mechanism) > 0;
-    if (control || &row == group.lavo() || others++ < kMost - 3) rows.push_back(&row);
+    if (control || &row == group.subject() || others++ < kMost - 3) rows.push_back(&row);
   }
   return rows;
 }
@@ -68,7 +71,8 @@ void add_extrapolation(const ModelGroup& group, Section& section) {
     }
     table.rows.push_back(line);
     if (points.size() > 1 &&
-        (row == group.lavo() || row->mechanism == "vanilla" || row->mechanism == "local")) {
+        (row == group.subject() ||
+         std::ranges::find(kControlsOfQuality, row->mechanism) != kControlsOfQuality.end())) {
       const By by = row->cells.size() > 1 ? By::kSeeds : By::kRecord;
       claims.add(escape(group.title + ", beyond the trained context: perplexity per byte from ") +
                      tokens(points.front().x) + " to "_html + tokens(points.back().x) +

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "reports/page/models.h"
+#include "reports/page/roles.h"
 #include "reports/page/seeds.h"
 
 namespace lavo::report {
@@ -31,13 +32,13 @@ bool excludes_zero(const Estimate& difference) {
 
 Table quality_table(const ModelGroup& group) {
   Table table{group.title,
-              {"model", "loss", "against lavo", "perplexity per byte", "per word", "parameters",
-               "training", "seeds"},
+              {"model", "loss", "against " + kSubject, "perplexity per byte", "per word",
+               "parameters", "training", "seeds"},
               {}};
-  const Variant* lavo = group.lavo();
+  const Variant* subject = group.subject();
   for (const Variant& row : group.rows) {
-    const auto difference = lavo && lavo != &row
-                                ? paired_difference(row.cells, lavo->cells, "bits_per_byte")
+    const auto difference = subject && subject != &row
+                                ? paired_difference(row.cells, subject->cells, "bits_per_byte")
                                 : std::nullopt;
     const auto count = static_cast<double>(row.cells.size());
     table.rows.push_back(
@@ -76,17 +77,17 @@ Figure loss_figure(const ModelGroup& group) {
 }
 
 std::optional<Figure> change_figure(const ModelGroup& group) {
-  const Variant* lavo = group.lavo();
-  if (!lavo) return std::nullopt;
+  const Variant* subject = group.subject();
+  if (!subject) return std::nullopt;
   std::vector<Bar> bars;
   for (const Variant& row : group.rows) {
-    if (&row == lavo || group.is_untrained(row)) continue;
-    const auto difference = paired_difference(row.cells, lavo->cells, "bits_per_byte");
+    if (&row == subject || group.is_untrained(row)) continue;
+    const auto difference = paired_difference(row.cells, subject->cells, "bits_per_byte");
     if (difference)
       bars.push_back({row.label, row.mechanism, difference->value, difference->interval});
   }
   if (bars.empty()) return std::nullopt;
-  return Figure{slug("change " + group.title), group.title + ": difference to " + lavo->label,
+  return Figure{slug("change " + group.title), group.title + ": difference to " + subject->label,
                 bar_chart({"difference in loss (bit/byte), left is better"}, bars),
                 escape("Mean difference at equal seed on the same text, with its 95 % interval; "
                        "models that are not trained are left out."),
@@ -95,13 +96,13 @@ std::optional<Figure> change_figure(const ModelGroup& group) {
 
 /// What changing one thing does to LAVO: what is beyond the noise of the seeds, and what is not.
 void add_findings(const ModelGroup& group, Section& section) {
-  const Variant* lavo = group.lavo();
-  if (!lavo || group.rows.size() < 2) return;
+  const Variant* subject = group.subject();
+  if (!subject || group.rows.size() < 2) return;
   std::vector<Html> real;
   std::vector<std::string> noise;
   for (const Variant& row : group.rows) {
-    if (&row == lavo || group.is_untrained(row)) continue;
-    const auto difference = paired_difference(row.cells, lavo->cells, "bits_per_byte");
+    if (&row == subject || group.is_untrained(row)) continue;
+    const auto difference = paired_difference(row.cells, subject->cells, "bits_per_byte");
     if (!difference || !difference->interval) continue;
     if (excludes_zero(*difference)) {
       real.push_back(marked(row.mechanism, row.label) + " "_html + change(*difference));
@@ -109,10 +110,10 @@ void add_findings(const ModelGroup& group, Section& section) {
       noise.push_back(row.label);
     }
   }
-  const auto loss = over_seeds(lavo->cells, "bits_per_byte");
-  Html text = escape(group.title + ": ") + marked("lavo", lavo->label) + " reaches "_html +
+  const auto loss = over_seeds(subject->cells, "bits_per_byte");
+  Html text = escape(group.title + ": ") + marked(kSubject, subject->label) + " reaches "_html +
               number(loss->value, loss->interval, "bit/byte", way_of(*loss));
-  if (group.is_untrained(*lavo)) text += " and is not trained by the order-2 criterion"_html;
+  if (group.is_untrained(*subject)) text += " and is not trained by the order-2 criterion"_html;
   for (size_t i = 0; i < real.size(); ++i)
     text += (i == 0 ? "; against it "_html : ", "_html) + real[i];
   if (!noise.empty())
@@ -128,7 +129,7 @@ std::vector<Section> model_quality(const Results& results) {
   for (const ModelGroup& group : model_groups(results)) {
     if (!group.description.empty()) section.blocks.push_back(escape(group.description + "."));
     section.blocks.push_back(escape("Shared by all models: " + group.settings + "."));
-    for (const Html& note : missing_controls(group.rows, {"vanilla", "local"})) {
+    for (const Html& note : missing_controls(group.rows, kControlsOfQuality)) {
       if (group.mechanisms() > 1) section.blocks.push_back(note);
     }
     section.blocks.push_back(loss_figure(group));

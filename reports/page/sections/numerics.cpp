@@ -9,6 +9,12 @@
 namespace lavo::report {
 namespace {
 
+/// The axes that a figure shows otherwise, and those that say the length again.
+std::set<std::string> apart_from(const Cells& cells, std::set<std::string> shown) {
+  shown.merge(length_again(cells));
+  return shown;
+}
+
 /// The error's curve of each variant, from its longest cell: one run holds every shorter position.
 std::vector<Curve> error_curves(const Cells& cells, const std::set<std::string>& apart) {
   std::vector<Curve> curves;
@@ -30,14 +36,15 @@ std::vector<Curve> error_curves(const Cells& cells, const std::set<std::string>&
 
 Table worst_errors(const Cells& cells, const std::string& title) {
   Table table{title, {"mechanism", "type", "length", "worst error", "allowed"}, {}};
-  for (const Variant& row : variants(cells, {"seed", "length", "dtype", "measure", "max_length"})) {
+  for (const Variant& row :
+       variants(cells, apart_from(cells, {"seed", "length", "dtype", "measure"}))) {
     for (const Cell* cell : row.cells) {
       const Metric* worst = cell->metric("worst_error");
       if (!worst) continue;
       const Metric* allowed = cell->metric("allowed_error");
       const json length = cell->axis("length");
       table.rows.push_back({{marked(row.mechanism, row.label)},
-                            {escape(text_of(cell->axis("dtype")))},
+                            {escape(axis_text(cell->axis("dtype")))},
                             length.is_number() ? TableCell{tokens(length), length.get<double>()}
                                                : TableCell{escape("–")},
                             {number(worst->value, worst->unit), worst->value},
@@ -51,7 +58,7 @@ Table worst_errors(const Cells& cells, const std::string& title) {
 
 void add_errors(Section& section, const Results& results, const Cells& cells,
                 const std::string& title) {
-  const auto curves = error_curves(cells, {"seed", "length", "measure", "max_length"});
+  const auto curves = error_curves(cells, apart_from(cells, {"seed", "length", "measure"}));
   if (!curves.empty()) {
     section.blocks.push_back(
         Figure{slug("error " + title), title,
@@ -105,7 +112,7 @@ std::vector<Section> numerics(const Results& results) {
     });
   };
   for (const auto& [type, cells] : split(measured("output"), {"dtype"})) {
-    add_errors(section, results, cells, "Error of the output, " + text_of(type.front()));
+    add_errors(section, results, cells, "Error of the output, " + axis_text(type.front()));
   }
   if (const Cells cells = measured("running_mean"); !cells.empty()) {
     add_errors(section, results, cells, "Error of the running mean");

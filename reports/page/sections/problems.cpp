@@ -12,18 +12,19 @@ constexpr double kUnstable = 0.1;  ///< an interval wider than this part of the 
 std::vector<Section> problems(const Results& results) {
   Section section{"problems", "Failed, skipped and unstable", {}, {}};
   Table counts{"How the cells ended", {"status", "cells"}, {}};
-  std::map<std::string, int> statuses;
+  std::map<Status, int> statuses;
   for (const Cell& cell : results.cells) ++statuses[cell.status];
   for (const auto& [status, count] : statuses) {
     counts.rows.push_back(
-        {{escape(status)}, {number(count, "1", By::kCount), static_cast<double>(count)}});
+        {{escape(word(status))}, {number(count, "1", By::kCount), static_cast<double>(count)}});
   }
   section.blocks.push_back(counts);
-  Html text = number(statuses["ok"], "1", By::kCount) + " of "_html +
+  Html text = number(statuses[Status::kOk], "1", By::kCount) + " of "_html +
               number(static_cast<double>(results.cells.size()), "1", By::kCount) +
               " cells have a result"_html;
   for (const auto& [status, count] : statuses) {
-    if (status != "ok") text += ", "_html + number(count, "1", By::kCount) + escape(" " + status);
+    if (status != Status::kOk)
+      text += ", "_html + number(count, "1", By::kCount) + escape(" " + word(status));
   }
   section.findings.push_back(text + " (<a href=\"#problems\">why</a>)."_html);
 
@@ -35,7 +36,7 @@ std::vector<Section> problems(const Results& results) {
         for (const Cell* cell : variant.cells) {
           table.rows.push_back({{marked(variant.mechanism, variant.label)},
                                 {escape(cell->experiment)},
-                                {escape(cell->status)},
+                                {escape(word(cell->status))},
                                 {escape(cell->reason)},
                                 {"<code>"_html + escape(cell->id) + "</code>"_html}});
         }
@@ -51,7 +52,7 @@ std::vector<Section> problems(const Results& results) {
        variants(select(results, [](const Cell& cell) { return cell.ok(); }), {})) {
     for (const Cell* cell : variant.cells) {
       for (const auto& [name, metric] : cell->metrics) {
-        if (metric.kind != "timing" || !metric.ci95) continue;
+        if (metric.kind != Kind::kTiming || !metric.ci95) continue;
         if (metric.ci95->second - metric.ci95->first <= kUnstable * metric.value) continue;
         unstable.rows.push_back({{marked(variant.mechanism, variant.label)},
                                  {escape(name)},

@@ -5,19 +5,20 @@
 
 #include "reports/page/crossing.h"
 #include "reports/page/panels.h"
+#include "reports/page/roles.h"
 
 namespace lavo::report {
 namespace {
 
 constexpr double kQuoted = 8192;
 
-/// The quoted length where vanilla was measured there, else the longest one below it, else the
-/// shortest. Unset without a vanilla row.
+/// The quoted length where fused attention was measured there, else the longest one below it, else the
+/// shortest. Unset without such a row.
 std::optional<double> length_to_quote(const Panel& panel) {
   std::optional<double> best;
   for (const Cell* cell : panel.cells) {
     const double length = cell->axis("length");
-    if (cell->mechanism() != "vanilla" || !cell->metric("time")) continue;
+    if (cell->mechanism() != kFused.mechanism || !cell->metric("time")) continue;
     const auto worse = [](double n) { return std::pair(n > kQuoted, std::abs(n - kQuoted)); };
     if (!best || worse(length) < worse(*best)) best = length;
   }
@@ -53,8 +54,8 @@ std::vector<Section> speed_up(const Results& results) {
   for (const Panel& panel : efficiency_panels(results)) {
     const auto length = length_to_quote(panel);
     if (panel.is_decode() || !length) continue;
-    const Cell* fused = at(panel.row("vanilla"), *length);
-    const Cell* math = at(panel.row("vanilla_math"), *length);
+    const Cell* fused = at(panel.row(kFused.mechanism), *length);
+    const Cell* math = at(panel.row(kMath.mechanism), *length);
     Table table{fmt::format("{} tokens, {}", format_length(*length), panel.title),
                 {"mechanism", "time", "speed-up over fused", "over math", "peak memory",
                  "fused needs", "math needs", "worst error"},
@@ -63,7 +64,8 @@ std::vector<Section> speed_up(const Results& results) {
       const Cell* cell = at(&row, *length);
       if (!cell) continue;
       if (!cell->ok()) {
-        table.rows.push_back({{marked(row.mechanism, row.label)}, {status_mark(cell->status)}});
+        table.rows.push_back(
+            {{marked(row.mechanism, row.label)}, {status_mark(word(cell->status))}});
         table.rows.back().resize(table.columns.size());
         continue;
       }
@@ -75,7 +77,7 @@ std::vector<Section> speed_up(const Results& results) {
                             quotient(fused, *cell, "peak_memory"),
                             quotient(math, *cell, "peak_memory"),
                             plain(*cell, "worst_error")});
-      if (row.mechanism == "lavo" && cell->metric("time") && fused) {
+      if (row.mechanism == kSubject && cell->metric("time") && fused) {
         const Estimate gain = ratio(*fused->metric("time"), *cell->metric("time"));
         claims.add(
             escape(fmt::format("At {} tokens ", format_length(*length))) +

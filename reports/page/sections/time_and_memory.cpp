@@ -2,6 +2,7 @@
 // Time and peak memory over length, from the efficiency experiment: one panel for each combination
 // of pass, pattern, type and machine setting.
 #include "reports/page/curves.h"
+#include "reports/page/roles.h"
 
 namespace lavo::report {
 
@@ -13,7 +14,7 @@ std::vector<Section> time_and_memory(const Results& results) {
   Claims claims;
   for (const Panel& panel : efficiency_panels(results)) {
     if (panel.is_decode()) continue;
-    for (const Html& note : missing_controls(panel.rows, {"vanilla", "vanilla_math", "local"})) {
+    for (const Html& note : missing_controls(panel.rows, kControlsOfTime)) {
       section.blocks.push_back(note);
     }
     for (const Quantity& quantity :
@@ -22,7 +23,7 @@ std::vector<Section> time_and_memory(const Results& results) {
       add_over_length(section, panel, quantity, "length n (tokens)", caption);
       for (const Variant& row : panel.rows) {
         const auto slope = fitted_exponent(row.cells, quantity.metric);
-        if (!slope || row.mechanism != "lavo") continue;
+        if (!slope || row.mechanism != kSubject) continue;
         claims.add(escape(quantity.name) + " of "_html + marked(row.mechanism, row.label) +
                        " grows with this power of the length"_html,
                    number(slope->value, slope->interval, "1", By::kExponent) +

@@ -11,6 +11,7 @@
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "reports/records/run_directory.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
 
@@ -19,12 +20,13 @@ using namespace lavo;
 namespace {
 
 /// A record of the faulty experiment's cell with this length.
-json record_of(int64_t length, int attempt = 1, const std::string& status = "ok") {
+json record_of(int64_t length, int attempt = 1, Status status = Status::kOk) {
   Cell cell;
   cell.id = fmt::format("{:016x}", length);
   cell.experiment = &find_experiment("faulty");
   cell.axes = cell.experiment->resolve({{"length", length}});
-  return make_record(cell.identity(), attempt, status, status == "ok" ? "" : "a reason", "e");
+  return make_record(cell.identity(), attempt, status, status == Status::kOk ? "" : "a reason",
+                     "e");
 }
 
 std::string lines_of(const std::vector<json>& records) {
@@ -39,7 +41,7 @@ TEST_CASE("records come back, the last attempt of each cell") {
   const TemporaryDirectory directory;
   {
     Store store(directory.path, {});
-    store.append(record_of(1, 1, "error"));
+    store.append(record_of(1, 1, Status::kError));
     store.append(record_of(2));
     store.append(record_of(1, 2));
   }
@@ -91,7 +93,7 @@ TEST_CASE("shards write files of their own and read all") {
   one.append(record_of(1));
   two.append(record_of(2));
   CHECK(read_records(directory.path).by_id.size() == 2);
-  one.write_results();
+  write_results(directory.path);
   const json results = read_json(directory.file("results.json"));
   CHECK(results["schema"] == "lavo.results/1");
   CHECK(results["cells"].size() == 2);
@@ -120,8 +122,9 @@ TEST_CASE("finished blocks are continued by the same machine and build only") {
   const TemporaryDirectory directory;
   Store store(directory.path, {});
   Store::Unfinished sofar{1, "2024-05-01T12:00:00Z", {}};
-  sofar.blocks.push_back({.status = "ok", .reason = "", .outcome = {}, .elapsed_s = 0.5});
-  sofar.blocks[0].outcome.metrics["time"] = {1, "ms", "lower", "timing", {}, {1, 2}, {2}};
+  sofar.blocks.push_back({.status = Status::kOk, .reason = "", .outcome = {}, .elapsed_s = 0.5});
+  sofar.blocks[0].outcome.metrics["time"] = {1,      "ms", Better::kLower, Kind::kTiming, {},
+                                             {1, 2}, {2}};
   store.append_block("a", sofar, "here");
   sofar.blocks.push_back(sofar.blocks[0]);
   store.append_block("a", sofar, "here");
@@ -135,7 +138,7 @@ TEST_CASE("finished blocks are continued by the same machine and build only") {
 
 TEST_CASE("directories merge, the newer attempt wins") {
   const TemporaryDirectory a, b, out;
-  Store(a.path, {}).append(record_of(1, 1, "error"));
+  Store(a.path, {}).append(record_of(1, 1, Status::kError));
   Store(b.path, {}).append(record_of(1, 2));
   Store(b.path, {}).append(record_of(2));
   std::vector<std::string> warnings;
@@ -153,7 +156,8 @@ TEST_CASE("whoever writes results.json last has read what all others recorded") 
   // Another shard is between reading the records and renaming its results.json.
   const int other = ::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY);
   REQUIRE(::flock(other, LOCK_EX) == 0);
-  std::future<void> writing = std::async(std::launch::async, [&] { store.write_results(); });
+  std::future<void> writing =
+      std::async(std::launch::async, [&] { write_results(directory.path); });
   CHECK(writing.wait_for(std::chrono::milliseconds(300)) == std::future_status::timeout);
   Store(directory.path, {2, 2}).append(record_of(2));
   ::close(other);

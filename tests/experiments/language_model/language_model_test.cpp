@@ -134,7 +134,7 @@ TEST_CASE("a loss that is not finite ends the cell with its step") {
     run(axes, folder.path());
     FAIL("a model was trained at a learning rate of 1e30");
   } catch (const CellFailure& failure) {
-    CHECK(failure.status == "not_finite");
+    CHECK(failure.status == Status::kNotFinite);
     CHECK_THAT(failure.what(), ContainsSubstring("at step") && ContainsSubstring("of 30"));
   }
 }

@@ -125,7 +125,7 @@ TEST_CASE("a loss that is not finite ends training with its step") {
     run.train();
     FAIL("trained");
   } catch (const CellFailure& failure) {
-    CHECK(failure.status == "not_finite");
+    CHECK(failure.status == Status::kNotFinite);
     CHECK_THAT(failure.what(), ContainsSubstring("at step") && ContainsSubstring("of 50"));
   }
 }

@@ -92,8 +92,34 @@ TEST_CASE("Markdown escapes what a table or a page would swallow, and stays shor
   const std::string text = as_markdown(example());
   CHECK(text.starts_with("### lavo-bench compare: FAIL"));
   CHECK_THAT(text, ContainsSubstring("| broke |"));
-  CHECK_THAT(text, ContainsSubstring("\\<at> a\\|b"));
+  CHECK_THAT(text, ContainsSubstring("\\<at\\> a\\|b"));
   CHECK(text.size() < 65536);
+}
+
+TEST_CASE("control characters reach no medium, and are seen in each") {
+  std::string nasty = "</script><script>";
+  for (char c = 1; c < 0x20; ++c) nasty += c;
+  nasty += std::string("\0\x7f", 2) + "\u0085\u009b\u2028\u2029\ufffe\uffff";
+  json base = simulated_sweep(1, {0, 0, 0}), next = base;
+  next["cells"][0] = failed(next["cells"][0], "crashed", nasty);
+  base["cells"][1]["axes"]["note"] = next["cells"][1]["axes"]["note"] = nasty;
+  const Comparison comparison =
+      compare::compare(parse_results(base, "b\x1b"), parse_results(next, "n\r"), {});
+  for (const std::string& text :
+       {as_table(comparison, true, false), as_markdown(comparison), as_junit(comparison)}) {
+    for (const char c : text) {
+      const auto code = static_cast<unsigned char>(c);
+      CHECK((code >= 0x20 || c == '\n'));
+      CHECK(code != 0x7f);
+    }
+    for (const char* sign : {"\u0085", "\u009b", "\u2028", "\u2029", "\ufffe", "\uffff"}) {
+      CHECK(text.find(sign) == std::string::npos);
+    }
+    CHECK_THAT(text, ContainsSubstring("x1b"));
+    CHECK_THAT(text, ContainsSubstring("u2028"));
+  }
+  CHECK(is_well_formed(as_junit(comparison)));
+  CHECK(as_markdown(comparison).find("<script>") == std::string::npos);
 }
 
 TEST_CASE("JUnit is well-formed and counts the failures") {

@@ -194,10 +194,36 @@ TEST_CASE("cells.csv has a row for each cell and metric, failures too") {
   CHECK(std::ranges::count(header, "axis_unit") == 1);
 }
 
+TEST_CASE("text that a spreadsheet would run gets an apostrophe, numbers stay") {
+  const std::vector<std::string> live = {"=1+1", "+1",   "-1+1", "@SUM(1)", "=HYPERLINK(\"x\")",
+                                         "\t=1", "\r=1", "\n=1", "'quoted", "\uff1d1"};
+  std::vector<json> cells;
+  for (const std::string& text : live) {
+    json cell = cell_record("lavo", 64 + static_cast<int>(cells.size()));
+    cell["axes"]["note"] = text;
+    cell["axes"]["shift"] = -0.5;
+    cell["metrics"]["gain"] = plain_metric(-2, "1", "exact");
+    cells.push_back(cell);
+  }
+  const auto rows = parse_csv(files_of(results_document(cells), "csv").at("cells.csv"));
+  const auto column = [&](const std::string& name) {
+    return static_cast<size_t>(std::ranges::find(rows[0], name) - rows[0].begin());
+  };
+  for (const std::string& text : live) {
+    const auto row = std::ranges::find_if(rows, [&](const auto& each) {
+      return each[column("note")] == "'" + text;  // one apostrophe taken off, it reads the same
+    });
+    CAPTURE(text);
+    REQUIRE(row != rows.end());
+    CHECK((*row)[column("shift")] == "-0.5");
+    CHECK((*row)[column("value")] == "-2");
+  }
+}
+
 TEST_CASE("two cells of one name keep apart; nothing to write is an error") {
   json document = example();
   json twin = document["cells"][2];
-  twin["id"] = "twin";
+  twin["id"] = "00000000000000ff";
   document["cells"].push_back(twin);
   const json file = json::parse(files_of(document, "bencher").at("bencher.json"));
   CHECK(file.size() == 9);

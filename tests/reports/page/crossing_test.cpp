@@ -20,7 +20,7 @@ constexpr int kEnough = 273;
 
 Cell timed(double length, double truth, std::mt19937_64& random, int blocks, int samples) {
   Cell cell;
-  cell.status = "ok";
+  cell.status = Status::kOk;
   cell.axes = {{"length", length}};
   Metric& time = cell.metrics["time"];
   for (int b = 0; b < blocks; ++b) {
@@ -128,10 +128,10 @@ TEST_CASE("paired differences drop what seeds have in common") {
   for (int seed = 0; seed < 3; ++seed) {
     for (auto* cells : {&a, &b}) {
       Cell& cell = (*cells)[static_cast<size_t>(seed)];
-      cell.status = "ok";
+      cell.status = Status::kOk;
       cell.seed = seed;
       cell.metrics["loss"] = {
-          .value = 10.0 * seed, .unit = "1", .better = "lower", .kind = "seeded"};
+          .value = 10.0 * seed, .unit = "1", .better = Better::kLower, .kind = Kind::kSeeded};
     }
     a[static_cast<size_t>(seed)].metrics["loss"].value += 0.5;
   }

@@ -10,13 +10,15 @@
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 #include "lavo/core/options.h"
+#include "lavo/core/process.h"
+#include "reports/page/charts/palette.h"
 #include "reports/page/python.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
+#include "tests/support/results_fixture.h"
 #include "tests/support/skip.h"
 
 using namespace lavo;
-using report::run_and_wait;
 namespace fs = std::filesystem;
 
 namespace {
@@ -233,6 +235,85 @@ TEST_CASE("every chart is drawn by a browser without a network") {
   const auto dom = run_and_wait(command);
   CHECK(all_between(dom.output, "data-drawn=\"yes", "\"").size() == result.figures);
   CHECK(all_between(dom.output, "data-drawn=\"no", "\"").empty());
+}
+
+TEST_CASE("numbers of two machines or builds meet in no ratio, sentence or crossing") {
+  std::vector<json> cells;
+  for (const std::string mechanism : {"vanilla", "lavo"}) {
+    for (const int length : {512, 1024, 2048}) {
+      json cell = test::cell_record(mechanism, length);
+      const double ms = mechanism == "lavo" ? 1 : 3;
+      cell["metrics"]["time"] = test::timing_metric({{ms, ms, ms}, {ms, ms, ms}, {ms, ms, ms}});
+      cells.push_back(cell);
+    }
+  }
+  const auto page_of = [&](const json& results) {
+    const TemporaryDirectory run;
+    run.write("results.json", results.dump());
+    const auto report = report::write_report({run.path}, run.path / "report", /*draw=*/false);
+    return read_text(report.page);
+  };
+  json results = test::results_document(cells);
+  const std::string together = page_of(results);
+  CHECK_THAT(together, ContainsSubstring("data-by=\"ratio\""));
+  CHECK_THAT(together, ContainsSubstring("is faster than fused attention"));
+  CHECK(together.find("class=warning") == std::string::npos);
+  for (const char* place : {"/machine/cpu_model", "/build/compiler"}) {
+    json other = results["environments"]["e"];
+    other[json::json_pointer(place)] = "another";
+    json apart = results;
+    apart["environments"]["f"] = other;
+    for (size_t i = 0; i < 3; ++i) apart["cells"][i]["environment"] = "f";
+    const std::string page = page_of(apart);
+    CHECK(page.find("data-by=\"ratio\"") == std::string::npos);
+    CHECK(page.find("is faster than fused attention") == std::string::npos);
+    CHECK(page.find("data-by=\"efficiency-length\"") == std::string::npos);
+    CHECK_THAT(page, ContainsSubstring("<p class=warning>"));
+    CHECK_THAT(page, ContainsSubstring("another"));
+    CHECK(all_between(page, "<p class=warning>", "</p>").size() == 1);
+  }
+}
+
+TEST_CASE("names from records open no element and lose no chart") {
+  std::string nasty = "</script><script>alert(1)</script>\u2028\u2029\ufffe\u009b";
+  for (char c = 1; c < 0x20; ++c) nasty += c;
+  std::vector<json> cells;
+  for (const int length : {512, 1024}) {
+    json cell = test::cell_record(nasty, length);
+    cell["metrics"]["time"] = test::timing_metric({{1, 2, 3}});
+    cells.push_back(cell);
+    cells.push_back(test::failed(test::cell_record("lavo", length), "crashed", nasty));
+  }
+  cells[0]["experiment"] = cells[0]["axes"]["note"] = nasty;
+  const TemporaryDirectory run;
+  run.write("results.json", test::results_document(cells).dump());
+  const auto report = report::write_report({run.path}, run.path / "report", /*draw=*/false);
+  const std::string page = read_text(report.page);
+  const size_t scripts = all_between(page, "<script", ">").size();
+  CHECK(scripts == 1);  // ours, that sorts tables
+  for (const char c : page) CHECK((static_cast<unsigned char>(c) >= 0x20 || c == '\n'));
+  for (const char* sign : {"\u2028", "\u2029", "\ufffe", "\u009b"}) {
+    CHECK(page.find(sign) == std::string::npos);
+  }
+  if (report.figures == 0) FAIL("no figure shows the name");
+  for (const auto& entry : fs::directory_iterator(run.path / "report")) {
+    if (!entry.path().string().ends_with(".vl.json")) continue;
+    const std::string spec = read_text(entry.path());
+    for (const char c : spec) CHECK((static_cast<unsigned char>(c) >= 0x20 || c == '\n'));
+    CHECK(spec.find("\u2028") == std::string::npos);
+  }
+}
+
+TEST_CASE("25 mechanisms look different from each other") {
+  std::vector<std::string> mechanisms = {"lavo", "vanilla", "vanilla_math"};
+  for (int i = 0; i < 22; ++i) mechanisms.push_back(fmt::format("m{}", i));
+  report::set_palette(mechanisms);
+  std::set<std::pair<std::string, size_t>> looks;
+  for (const std::string& mechanism : mechanisms) {
+    const report::Ink ink = report::ink_of(mechanism);
+    looks.emplace(ink.color, ink.lap);
+  }
+  CHECK(looks.size() == 25);
 }
 
 TEST_CASE("a directory without results is refused with one line") {

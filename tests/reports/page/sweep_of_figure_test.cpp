@@ -11,14 +11,14 @@ Cell model(int bases, int window, int seed, double loss) {
   Cell cell;
   cell.id = fmt::format("{}-{}-{}", bases, window, seed);
   cell.experiment = "language_model";
-  cell.status = "ok";
+  cell.status = Status::kOk;
   cell.axes = {{"mechanism", "lavo"},
                {"bases", bases},
                {"window", window},
                {"seed", seed},
                {"context", 512}};
   cell.seed = seed;
-  cell.metrics["bits_per_byte"] = {loss, "bit/byte", "lower", "seeded"};
+  cell.metrics["bits_per_byte"] = {loss, "bit/byte", Better::kLower, Kind::kSeeded};
   return cell;
 }
 

@@ -94,8 +94,8 @@ TEST_CASE("the checker agrees with python's jsonschema on mutated documents") {
     return;
   }
   const TemporaryDirectory directory;
-  REQUIRE(report::run_and_wait({"python3", source_file("tests/reports/page/made_up_run.py"),
-                                directory.path.string()})
+  REQUIRE(run_and_wait({"python3", source_file("tests/reports/page/made_up_run.py"),
+                        directory.path.string()})
               .code == 0);
   json results = read_json(directory.file("results.json"));
   results["cells"].erase(results["cells"].begin() + 12, results["cells"].end());
@@ -131,8 +131,8 @@ TEST_CASE("the checker agrees with python's jsonschema on mutated documents") {
   }
   std::ofstream(directory.file("documents.json")) << documents.dump();
   const auto judged =
-      report::run_and_wait({python->string(), "-c", kJudge, source_file("reports/records/schema"),
-                            directory.file("documents.json")});
+      run_and_wait({python->string(), "-c", kJudge, source_file("reports/records/schema"),
+                    directory.file("documents.json")});
   REQUIRE(judged.code == 0);
   const json verdicts = json::parse(judged.output);
   size_t invalid = 0;

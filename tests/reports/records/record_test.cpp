@@ -25,7 +25,7 @@ BlockResult block_with(const std::map<std::string, Metric>& metrics) {
 }  // namespace
 
 TEST_CASE("a record has the fields of lavo.cell/1") {
-  BlockResult block = block_with({{"loss", {2.5, "nat", "lower", "seeded"}}});
+  BlockResult block = block_with({{"loss", {2.5, "nat", Better::kLower, Kind::kSeeded}}});
   block.outcome.series["curve"] = {"context", "nat", {{512, 4.5}, {1024, 4.25}}};
   block.outcome.notes = {{"rows", 64}};
   const json record = make_record(some_cell(), 3, {block}, "env", "2024-05-01T12:00:00Z");
@@ -52,7 +52,7 @@ TEST_CASE("a record has the fields of lavo.cell/1") {
 TEST_CASE("blocks of a timing become one list of samples with its median and interval") {
   const auto timing = [](std::vector<double> samples) {
     const auto count = static_cast<int64_t>(samples.size());
-    return block_with({{"time", {99, "ms", "lower", "timing", {}, samples, {count}}}});
+    return block_with({{"time", {99, "ms", Better::kLower, Kind::kTiming, {}, samples, {count}}}});
   };
   const json record =
       make_record(some_cell(), 1, {timing({1, 2}), timing({3}), timing({4, 5})}, "env", "now");
@@ -68,10 +68,10 @@ TEST_CASE("blocks of a timing become one list of samples with its median and int
 
 TEST_CASE("of other kinds the worst block counts, of a seeded one the first") {
   const auto block = [](double x) {
-    return block_with({{"bytes", {x, "B", "lower", "exact"}},
-                       {"share", {x, "1", "higher", "exact"}},
-                       {"error", {x, "1", "lower", "bound"}},
-                       {"loss", {x, "nat", "lower", "seeded"}}});
+    return block_with({{"bytes", {x, "B", Better::kLower, Kind::kExact}},
+                       {"share", {x, "1", Better::kHigher, Kind::kExact}},
+                       {"error", {x, "1", Better::kLower, Kind::kBound}},
+                       {"loss", {x, "nat", Better::kLower, Kind::kSeeded}}});
   };
   const json record = make_record(some_cell(), 1, {block(2), block(3), block(1)}, "env", "now");
   CHECK(record["metrics"]["bytes"]["value"] == 3.0);
@@ -81,20 +81,22 @@ TEST_CASE("of other kinds the worst block counts, of a seeded one the first") {
 }
 
 TEST_CASE("a metric that only some blocks have is kept") {
-  const json record = make_record(some_cell(), 1,
-                                  {block_with({{"error", {0.5, "1", "lower", "bound"}}}),
-                                   block_with({{"bytes", {1, "B", "lower", "exact"}}})},
-                                  "env", "now");
+  const json record =
+      make_record(some_cell(), 1,
+                  {block_with({{"error", {0.5, "1", Better::kLower, Kind::kBound}}}),
+                   block_with({{"bytes", {1, "B", Better::kLower, Kind::kExact}}})},
+                  "env", "now");
   CHECK(record["metrics"]["error"]["value"] == 0.5);
   CHECK(record["metrics"]["bytes"]["value"] == 1.0);
 }
 
 TEST_CASE("a cell that failed has a reason and no numbers") {
   BlockResult bad;
-  bad.status = "timeout";
+  bad.status = Status::kTimeout;
   bad.reason = "took longer than 1 s";
   const json record = make_record(
-      some_cell(), 1, {block_with({{"bytes", {1, "B", "lower", "exact"}}}), bad}, "env", "now");
+      some_cell(), 1, {block_with({{"bytes", {1, "B", Better::kLower, Kind::kExact}}}), bad}, "env",
+      "now");
   CHECK(record["status"] == "timeout");
   CHECK(record["reason"] == "took longer than 1 s");
   CHECK(record["metrics"].empty());
@@ -102,7 +104,8 @@ TEST_CASE("a cell that failed has a reason and no numbers") {
 
 TEST_CASE("a block survives the pipe and the disk bit by bit") {
   BlockResult block = block_with(
-      {{"time", {1.0 / 3, "ms", "lower", "timing", std::pair(0.1, 1e-300), {0.1, 0.2}, {2}}}});
+      {{"time",
+        {1.0 / 3, "ms", Better::kLower, Kind::kTiming, std::pair(0.1, 1e-300), {0.1, 0.2}, {2}}}});
   block.outcome.series["s"] = {"x", "1", {{1, 2.0 / 3}}};
   block.outcome.notes = {{"a", {1, 2}}};
   const json there = to_json(block);
@@ -118,11 +121,11 @@ TEST_CASE("what is not finite is found wherever it hides") {
   const auto found = [](const Metric& metric) {
     return find_not_finite({.metrics = {{"m", metric}}, .series = {}});
   };
-  CHECK(found({1, "1", "lower", "exact"}) == "");
-  CHECK(found({kNan, "1", "lower", "exact"}) == "metric 'm' is not finite");
-  CHECK(found({kInfinity, "1", "lower", "exact"}) != "");
-  CHECK(found({1, "1", "lower", "timing", {}, {1, kNan}}) != "");
-  CHECK(found({1, "1", "lower", "timing", std::pair(1.0, kInfinity)}) != "");
+  CHECK(found({1, "1", Better::kLower, Kind::kExact}) == "");
+  CHECK(found({kNan, "1", Better::kLower, Kind::kExact}) == "metric 'm' is not finite");
+  CHECK(found({kInfinity, "1", Better::kLower, Kind::kExact}) != "");
+  CHECK(found({1, "1", Better::kLower, Kind::kTiming, {}, {1, kNan}}) != "");
+  CHECK(found({1, "1", Better::kLower, Kind::kTiming, std::pair(1.0, kInfinity)}) != "");
   CHECK(find_not_finite({.metrics = {}, .series = {{"s", {"x", "1", {{8, kNan}}}}}}) ==
         "series 's' is not finite at x 8");
 }

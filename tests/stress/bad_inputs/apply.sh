@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # SPDX-License-Identifier: MIT
 # Bad input of apply: options, tensors, safetensors; read by ../bad_inputs.sh.
+bad apply --mechanism lavo --input "$T"/nul_header.st --output "$O"
+bad apply --mechanism lavo --input "$T"/dtype_twice.st --output "$O"
 bad apply --mechanism lavoo --input "$T"/ok.st --output "$O"
 bad apply --mechanism '' --input "$T"/ok.st --output "$O"
 bad apply --mechanism lavo --input "$T"/ok.st

@@ -45,6 +45,11 @@ bad validate "$T"/r_empty.json
 bad validate "$T"/r_deep.json
 bad validate "$T"/r_big.json
 bad validate "$T"/r_null.json
+bad validate "$T"/r_twice.json
+bad validate "$T"/r_tail.json
+bad validate "$T"/r_nul.json
+bad validate "$T"/d_twice/cells.jsonl
+bad validate "$T"/d_tail/cells.jsonl
 bad validate "$T"/ok.st
 bad validate "$T"/d_nonsense/cells.jsonl
 bad validate "$T"/d_half/cells.jsonl
@@ -79,6 +84,9 @@ bad export "$T"/missing --for csv
 bad export "$T"/d_res --for csv
 bad status
 bad status "$T"/missing
+bad status "$T"/d_twice
+bad merge "$T"/d_twice
+bad merge "$T"/d_tail
 bad status "$T"/ok.st
 bad merge
 bad merge "$T"/missing

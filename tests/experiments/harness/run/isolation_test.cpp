@@ -12,6 +12,7 @@
 #include "experiments/harness/machine/resources.h"
 #include "experiments/harness/store.h"
 #include "lavo/core/files.h"
+#include "reports/records/run_directory.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
 #include "tests/support/skip.h"

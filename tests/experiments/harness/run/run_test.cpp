@@ -9,6 +9,7 @@
 #include "experiments/harness/store.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "reports/records/run_directory.h"
 #include "tests/support/catch.h"
 #include "tests/support/faulty_experiment.h"
 #include "tests/support/program.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "reports/validate.h"
+#include "reports/records/validate.h"
 
 #include <algorithm>
 #include <fstream>
@@ -51,7 +51,7 @@ std::string write(const TemporaryDirectory& directory, const std::string& name,
 /// The one line that refuses the file; "" when it is accepted.
 std::string refusal(const std::string& path) {
   try {
-    validate_file(path);
+    validate_records(path);
     return "";
   } catch (const InputError& error) {
     return error.what();
@@ -69,12 +69,12 @@ TEST_CASE("good files are accepted and counted") {
                  {"metrics", json::object()}});
   json results = good_results();
   results["cells"].push_back(failed);
-  CHECK_THAT(validate_file(write(directory, "results.json", results.dump(1))),
+  CHECK_THAT(validate_records(write(directory, "results.json", results.dump(1))),
              ContainsSubstring("2 cells (1 ok, 1 timeout)"));
-  CHECK_THAT(validate_file(
+  CHECK_THAT(validate_records(
                  write(directory, "cells.jsonl", good_cell().dump() + "\n" + failed.dump() + "\n")),
              ContainsSubstring("2 records (1 ok, 1 timeout)"));
-  CHECK_THAT(validate_file(write(directory, "one.json", good_cell().dump())),
+  CHECK_THAT(validate_records(write(directory, "one.json", good_cell().dump())),
              ContainsSubstring("one record"));
 }
 
@@ -146,45 +146,4 @@ TEST_CASE("broken text is refused with line and column") {
   CHECK_THAT(refusal(directory.file("none.json")), ContainsSubstring("none.json: cannot be read"));
   CHECK_THAT(refusal(directory.path.string()), ContainsSubstring("is a directory"));
   CHECK_THAT(refusal(write(directory, "e.json", "[]")), ContainsSubstring("$.schema: got nothing"));
-}
-
-TEST_CASE("a good sweep is planned in every profile") {
-  const TemporaryDirectory directory;
-  const std::string path = write(directory, "sweep.toml",
-                                 "experiment = \"efficiency\"\n[axes]\nlength = [64, 128]\n"
-                                 "[profile.smoke.axes]\nlength = [16]\n");
-  CHECK_THAT(validate_file(path),
-             ContainsSubstring("sweep 'sweep' of efficiency, cells: smoke 1, quick 2, mid 2"));
-}
-
-TEST_CASE("a sweep file with one thing wrong is refused with line and column") {
-  const auto [text, expected] = GENERATE(table<std::string, std::string>({
-      {"experiment = \"efficiency\"\n[axes]\nlenght = [64]\n", "length"},
-      {"experiment = \"efficiency\"\n[axes]\nlength = [0]\n", ":3:"},
-      {"experiment = \"eficiency\"\n", "efficiency"},
-      {"name = \"a\"\nexperiment = 3\n", ":2:"},
-      {"name = \"a\"\n", "experiment"},
-      {"name = \"a\"\nexperiment = \"efficiency\"\n[axis]\nlength = [1]\n", ":3:"},
-      {"name = \"a\"\nexperiment = \"efficiency\"\n[axes]\nlength = []\n", ":4:"},
-      {"name = \"a\"\nexperiment = \"efficiency\"\n[axes]\nlength = [1,, 2]\n", ":4:"},
-      {"name = \"a\"\nexperiment = \"efficiency\"\n[fixed]\nlength = 1979-05-27\n", ":4:"},
-      {"name = \"a\"\nexperiment = \"efficiency\"\n[profile.fast.axes]\nlength = [1]\n", "quick"},
-  }));
-  CAPTURE(text, expected);
-  const TemporaryDirectory directory;
-  const std::string line = refusal(write(directory, "sweep.toml", text));
-  CHECK_THAT(line, ContainsSubstring("sweep.toml:"));
-  CHECK_THAT(line, ContainsSubstring(expected));
-  CHECK(std::ranges::count(line, '\n') == 0);
-}
-
-TEST_CASE("the program prints one line and exits with 2") {
-  const TemporaryDirectory directory;
-  const std::string good = write(directory, "good.json", good_results().dump());
-  const std::string bad = write(directory, "bad.json", "{}");
-  CHECK(run_program({"validate", good}).code == 0);
-  const Finished refused = run_program({"validate", good, bad});
-  CHECK(refused.code == 2);
-  CHECK(std::ranges::count(refused.err, '\n') == 1);
-  CHECK(is_one_line_refusal(run_program({"validate"})));
 }

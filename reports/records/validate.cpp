@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "reports/validate.h"
+#include "reports/records/validate.h"
 
-#include <algorithm>
 #include <map>
 
-#include "experiments/harness/sweep/plan.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 #include "reports/records/check_results.h"
@@ -61,25 +59,9 @@ std::string validate_results(const std::filesystem::path& path) {
                      counts(statuses));
 }
 
-/// Every profile is planned, so that a mistake shows whichever one will be run.
-std::string validate_sweep(const std::filesystem::path& path) {
-  std::string cells;
-  Plan plan;
-  for (const std::string& profile : kProfiles) {
-    Selection selection;
-    selection.sweeps = {path};
-    selection.profile = profile;
-    plan = make_plan(selection);
-    cells += fmt::format("{}{} {}", cells.empty() ? "" : ", ", profile, plan.cells.size());
-  }
-  return fmt::format("{}: valid, sweep '{}' of {}, cells: {}", path.string(),
-                     plan.sweeps.front().name, plan.sweeps.front().experiment, cells);
-}
-
 }  // namespace
 
-std::string validate_file(const std::filesystem::path& path) {
-  if (path.extension() == ".toml") return validate_sweep(path);
+std::string validate_records(const std::filesystem::path& path) {
   if (path.extension() == ".jsonl") return validate_cells(path);
   return validate_results(path);
 }
