@@ -204,9 +204,10 @@ if (($#)) && [[ $1 != -* ]]; then
   shift
 fi
 one_of command "$command" all test build setup clean help
+if [[ $command == help ]]; then set --; fi # whatever else is said, and whatever is missing here
 while (($#)); do
   case $1 in
-    -h | --help) command=help ;;
+    -h | --help) command=help && break ;;
     --profile | --only | --device | --threads | --output | --preset)
       if (($# < 2)); then fail "$1 needs a value"; fi
       case $1 in
@@ -225,6 +226,11 @@ while (($#)); do
   esac
   shift
 done
+
+if [[ $command == help ]]; then
+  usage
+  exit
+fi
 
 known_sweeps=(experiments/sweeps/*.toml)
 known_sweeps=("${known_sweeps[@]##*/}")
@@ -248,12 +254,14 @@ if [[ $preset == cuda ]] && ! command -v nvcc >/dev/null; then
   fail "the preset cuda needs nvcc 13 on PATH"
 fi
 output=${output:-out/$profile}
-environments=${LAVO_ENV_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/lavo}
+if [[ $command != clean && ! ${LAVO_ENV_ROOT:-}${XDG_CACHE_HOME:-}${HOME:-} ]]; then
+  fail "HOME is not set: set LAVO_ENV_ROOT to a folder for what is installed"
+fi
+environments=${LAVO_ENV_ROOT:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/lavo}
 jobs=${JOBS:-$(nproc)}
 bench=build/$preset/bin/lavo-bench
 
 case $command in
-  help) usage ;;
   clean) rm -rf build ;;
   setup) step "Set-up" setup ;;
   build)

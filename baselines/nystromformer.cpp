@@ -72,8 +72,8 @@ class Segments {
 }  // namespace
 
 void NystromformerOptions::validate() const {
-  require<OptionError>(conv_kernel == 0 || conv_kernel % 2 == 1,
-                       "nystromformer: option 'conv_kernel' must be 0 or odd, got {}", conv_kernel);
+  require_option(conv_kernel == 0 || conv_kernel % 2 == 1, "conv_kernel",
+                 "nystromformer: option 'conv_kernel' must be 0 or odd, got {}", conv_kernel);
 }
 
 Patterns Nystromformer::supported() {

@@ -32,13 +32,22 @@ std::deque<Entry>& table() {
   return rows;
 }
 
+json& module_in_scope() {
+  static json module;
+  return module;
+}
+
 }  // namespace
+
+ModuleScope::ModuleScope(json module) { module_in_scope() = std::move(module); }
+ModuleScope::~ModuleScope() { module_in_scope() = nullptr; }
 
 const std::deque<Entry>& mechanisms() { return table(); }
 
 void add_mechanism(Entry entry) {
   const bool taken = std::ranges::find(table(), entry.name, &Entry::name) != table().end();
   require<OptionError>(!taken, "mechanism '{}' is in the table already", entry.name);
+  if (entry.module.is_null()) entry.module = module_in_scope();
   table().push_back(std::move(entry));
 }
 
@@ -47,7 +56,7 @@ const Entry& find_mechanism(const std::string& name) {
   if (found != mechanisms().end()) return *found;
   std::vector<std::string> names;
   for (const Entry& entry : mechanisms()) names.push_back(entry.name);
-  throw OptionError(unknown_name("mechanism", name, names));
+  throw OptionError(unknown_name("mechanism", name, names), "mechanism");
 }
 
 std::shared_ptr<Mechanism> make_mechanism(const std::string& name, const json& options,

@@ -20,6 +20,15 @@ const std::deque<Entry>& mechanisms();
 /// One more mechanism for the rest of the process. Throws OptionError where its name is taken.
 void add_mechanism(Entry entry);
 
+/// While it lives, mechanisms that are added are known to come from this module (modules.h).
+class ModuleScope {
+ public:
+  explicit ModuleScope(json module);
+  ~ModuleScope();
+  ModuleScope(const ModuleScope&) = delete;
+  ModuleScope& operator=(const ModuleScope&) = delete;
+};
+
 /// Throws OptionError with the nearest name.
 const Entry& find_mechanism(const std::string& name);
 

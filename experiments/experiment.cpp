@@ -15,8 +15,8 @@ SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo
   for (const OptionInfo& info : own) {
     if (info.name != "mechanism") continue;
     const json value = given.value("mechanism", info.default_value);
-    require<OptionError>(value.is_string(), "{}: axis 'mechanism' must be text, got {}", experiment,
-                         value.dump());
+    require_option(value.is_string(), info.name, "{}: axis 'mechanism' must be text, got {}",
+                   experiment, value.dump());
     mechanism = value.get<std::string>();
   }
   const Entry& entry = find_mechanism(mechanism);
@@ -29,7 +29,7 @@ SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo
     } else if (std::ranges::find(entry.options, name, &OptionInfo::name) != entry.options.end()) {
       split.options[name] = value;
     } else if (!is_mechanism_option(name)) {
-      fail<OptionError>("{}: {}", experiment, unknown_name("axis", name, known));
+      throw OptionError(fmt::format("{}: {}", experiment, unknown_name("axis", name, known)), name);
     }
   }
   return split;

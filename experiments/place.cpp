@@ -41,8 +41,8 @@ torch::Device parse_device(const std::string& owner, const std::string& name) {
     const auto [rest, error] = std::from_chars(name.data() + 5, end, index);
     is_device = error == std::errc() && rest == end && index < 128;
   }
-  require<OptionError>(is_device, "{}: device must be cpu, cuda or cuda:0, cuda:1 ..., got '{}'",
-                       owner, name);
+  require_option(is_device, "device",
+                 "{}: device must be cpu, cuda or cuda:0, cuda:1 ..., got '{}'", owner, name);
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(index)};
 }
 

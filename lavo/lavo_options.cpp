@@ -30,15 +30,15 @@ void LavoOptions::visit(OptionVisitor& v) {
 }
 
 void LavoOptions::validate() const {
-  require<OptionError>(dissect || position != WindowPosition::kRelative,
-                       "lavo: option 'position' relative needs dissect: it biases the window");
+  require_option(dissect || position != WindowPosition::kRelative, "position",
+                 "lavo: option 'position' relative needs dissect: it biases the window");
 }
 
 void LavoOptions::resolve(const Setting& setting) {
   if (!position) position = dissect ? WindowPosition::kRelative : WindowPosition::kNone;
   if (!memory) memory = setting.in_layer() ? MemoryKind::kContext : MemoryKind::kKeyValue;
-  require<OptionError>(
-      memory != MemoryKind::kContext || setting.in_layer(),
+  require_option(
+      memory != MemoryKind::kContext || setting.in_layer(), "memory",
       "lavo: option 'memory' context projects a layer's input, and bare query, key and value have "
       "none; use shared or key_value");
 }

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <new>
+#include <system_error>
 
+#include "baselines/modules.h"
 #include "experiments/cli/command.h"
 #include "experiments/harness/measure/memory.h"
 #include "lavo/core/check.h"
@@ -38,6 +45,14 @@ constexpr AddCommand kCommands[] = {
 };
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+/// A descriptor that the caller has closed would be given to the next file that is opened, and
+/// what is printed would land in it.
+void open_standard_descriptors() {
+  for (int descriptor = 0; descriptor < 3; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) ::open("/dev/null", O_RDWR);
+  }
+}
 
 int complain(const std::string& text, ExitCode code) {
   fmt::print(stderr, "lavo-bench: {}\n", on_one_line(text));
@@ -75,12 +90,20 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
   return owner + error.what();
 }
 
-int run(int argc, char** argv) {
+int run_command(int argc, char** argv) {
   CLI::App program{
       "Measures LAVO and other efficient attention mechanisms: quality, time, memory, numerics.",
       "lavo-bench"};
   program.require_subcommand(1);
   program.set_version_flag("--version", LAVO_VERSION);
+  program
+      .add_option_function<std::vector<std::string>>(
+          "--module",
+          [](const std::vector<std::string>& files) {
+            for (const std::string& file : files) load_module(file);
+          },
+          "FILE.so before COMMAND: a library that adds mechanisms; may be repeated")
+      ->allow_extra_args(false);
   program.footer("lavo-bench COMMAND --help explains a command, with examples.");
   int exit_code = kSuccess;
   for (const AddCommand add : kCommands) add(program, exit_code);
@@ -93,27 +116,37 @@ int run(int argc, char** argv) {
   return exit_code;
 }
 
+int run_or_complain(int argc, char** argv) {
+  try {
+    return run_command(argc, argv);
+  } catch (const Error& error) {
+    return complain(error.what(), kBadInput);
+  } catch (const c10::OutOfMemoryError& error) {
+    return complain(fmt::format("out of memory: {}", first_line(error.what_without_backtrace())),
+                    kFailure);
+  } catch (const c10::Error& error) {
+    return complain(first_line(error.what_without_backtrace()), kFailure);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", kFailure);
+  } catch (const std::system_error& error) {  // a file, or standard output in fmt::print
+    return complain(error.what(), kBadInput);
+  } catch (const std::exception& error) {
+    return complain(first_line(error.what()), kFailure);
+  }
+}
+
 }  // namespace
 }  // namespace lavo
 
 int main(int argc, char** argv) {
+  lavo::open_standard_descriptors();
   lavo::ask_for_huge_pages();
   lavo::count_cpu_memory();
-  try {
-    return lavo::run(argc, argv);
-  } catch (const lavo::Error& error) {
-    return lavo::complain(error.what(), lavo::kBadInput);
-  } catch (const c10::OutOfMemoryError& error) {
-    return lavo::complain(
-        fmt::format("out of memory: {}", lavo::first_line(error.what_without_backtrace())),
-        lavo::kFailure);
-  } catch (const c10::Error& error) {
-    return lavo::complain(lavo::first_line(error.what_without_backtrace()), lavo::kFailure);
-  } catch (const std::bad_alloc&) {
-    return lavo::complain("out of memory", lavo::kFailure);
-  } catch (const std::filesystem::filesystem_error& error) {
-    return lavo::complain(error.what(), lavo::kBadInput);
-  } catch (const std::exception& error) {
-    return lavo::complain(lavo::first_line(error.what()), lavo::kFailure);
-  }
+  const int code = lavo::run_or_complain(argc, argv);
+  // What was printed may lie in a buffer until here.
+  std::cout.flush();
+  const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) || !std::cout;
+  if (!lost || code == lavo::kBadInput) return code;
+  return lavo::complain(fmt::format("standard output: cannot be written: {}", std::strerror(errno)),
+                        lavo::kBadInput);
 }

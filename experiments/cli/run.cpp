@@ -8,6 +8,7 @@
 #include "experiments/cli/selectors.h"
 #include "experiments/harness/run/runner.h"
 #include "lavo/core/check.h"
+#include "lavo/core/files.h"
 #include "reports/records/merge.h"
 #include "reports/records/words.h"
 
@@ -68,8 +69,12 @@ int run(RunArguments& given) {
   require<InputError>(!options.fresh || options.shard.count == 1,
                       "--fresh: shards share the directory, so none may set aside what others "
                       "write; remove it, or give another -o");
-  for (const std::string& device : given.selection->devices) {
-    options.devices.push_back(parse_device(device));
+  require_utf8("--output", options.directory);
+  for (const std::string& text : given.selection->devices) {
+    const Device device = parse_device(text);  // cuda and cuda:0 are one
+    if (std::ranges::find(options.devices, device) == options.devices.end()) {
+      options.devices.push_back(device);
+    }
   }
   const Plan plan = make_plan(*given.selection);
   const RunSummary summary = run_plan(plan, selectors_as_json(*given.selection), options);

@@ -19,9 +19,10 @@ std::shared_ptr<Selection> add_selectors(CLI::App& command) {
                   "NAME=VALUE: one value of an axis, corpus=DIR|FILE, or limits.NAME=VALUE")
       ->allow_extra_args(false);
   command
-      .add_option("--shard", selection->shard,
-                  "i/n: only the i-th of n parts; by default from Slurm's, Open MPI's or "
-                  "torchrun's variables")
+      .add_option(
+          "--shard", selection->shard,
+          "i/n: only the i-th of n parts; by default the job's of a Slurm array; auto: from "
+          "Slurm's, Open MPI's or torchrun's variables")
       ->check(not_empty());
   command
       .add_option("--device", selection->devices, "cpu, cuda or cuda:0; several spread the cells")

@@ -41,8 +41,10 @@ void set_aside(const fs::path& directory) {
     if (fs::exists(directory / name)) found.push_back(directory / name);
   }
   if (found.empty()) return;
+  // Without the colons of a time: file systems and stores of artifacts refuse them.
   std::string name = "before-" + utc_now();
-  while (fs::exists(directory / name)) name += "+";
+  std::erase(name, ':');
+  while (fs::exists(directory / name)) name += "-again";
   make_directory(directory / name);
   for (const fs::path& path : found) {
     std::error_code error;

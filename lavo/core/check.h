@@ -21,7 +21,9 @@ struct Error : std::runtime_error {
   explicit Error(std::string_view text) : std::runtime_error(on_one_line(text)) {}
 };
 struct OptionError : Error {  ///< an option's name, kind or value
-  using Error::Error;
+  explicit OptionError(std::string_view text, std::string_view blamed = "")
+      : Error(text), option(blamed) {}
+  std::string option;  ///< the one to blame, for who knows where it was written; "": not known
 };
 struct ShapeError : Error {  ///< a tensor's shape or type, or a pattern that a mechanism refuses
   using Error::Error;
@@ -39,6 +41,13 @@ template <class E = Error, class... Values>
 template <class E = Error, class... Values>
 void require(bool condition, fmt::format_string<Values...> text, Values&&... values) {
   if (!condition) throw E(fmt::format(text, std::forward<Values>(values)...));
+}
+
+/// Throws OptionError, which blames `option`, unless `condition` holds.
+template <class... Values>
+void require_option(bool condition, std::string_view option, fmt::format_string<Values...> text,
+                    Values&&... values) {
+  if (!condition) throw OptionError(fmt::format(text, std::forward<Values>(values)...), option);
 }
 
 /// ", did you mean 'x'?" for the known name nearest to `got` by edit distance, or "" when none is

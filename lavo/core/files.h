@@ -11,6 +11,10 @@ namespace lavo {
 /// The whole file. Throws InputError naming it.
 std::string read_text(const std::filesystem::path& path);
 
+/// Throws InputError, which begins with `what` ("--output"), where a name is not made of UTF-8:
+/// jobs and records are JSON, which cannot hold it.
+void require_utf8(const std::string& what, const std::string& name);
+
 /// Parses JSON whose first line is line `first_line` of what is called `name`.
 /// Throws InputError with name, line and column
 ///   where the text is no JSON, or anything stands behind its end: a NUL byte, too;

@@ -51,6 +51,11 @@ class Lister final : public OptionVisitor {
   void text(const char* name, std::string& field, const char* meaning) override {
     infos.push_back({name, "text", "any text", field, meaning});
   }
+  void later(const std::function<void()>& visit_fields) override {
+    const size_t first = infos.size();
+    visit_fields();
+    for (size_t i = first; i < infos.size(); ++i) infos[i].later = true;
+  }
 
  protected:
   void choice_value(const char* name, std::optional<int>& value,
@@ -127,7 +132,9 @@ class Reader final : public OptionVisitor {
     return it == given_.end() || it->is_null() ? nullptr : &*it;
   }
   [[noreturn]] void refuse(const char* name, const json& got, const std::string& wanted) const {
-    fail<OptionError>("{}: {} '{}' must be {}, got {}", owner_, noun_, name, wanted, shown(got));
+    throw OptionError(
+        fmt::format("{}: {} '{}' must be {}, got {}", owner_, noun_, name, wanted, shown(got)),
+        name);
   }
   int64_t to_integer(const char* name, const json& value, Range range) const {
     const bool fits =
@@ -143,7 +150,7 @@ class Reader final : public OptionVisitor {
     if (!value.is_number() || !range.contains(value.get<double>())) {
       refuse(name, value, fmt::format("a number {}", range.text()));
     }
-    return value.get<double>();
+    return value.get<double>() + 0.0;  // -0.0 is 0.0: one number has one spelling
   }
 
   const std::string& owner_;
@@ -179,8 +186,8 @@ void read_fields(const std::string& owner, const std::string& noun, const json& 
   for (const OptionInfo& info : list_fields(visit, options)) names.push_back(info.name);
   for (const auto& [key, value] : given.items()) {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
-    if (names.empty()) fail<OptionError>("{}: unknown {} '{}', it has none", owner, noun, key);
-    fail<OptionError>("{}: {}", owner, unknown_name(noun, key, names));
+    require_option(!names.empty(), key, "{}: unknown {} '{}', it has none", owner, noun, key);
+    throw OptionError(fmt::format("{}: {}", owner, unknown_name(noun, key, names)), key);
   }
   Reader reader(owner, noun, given);
   visit(options, reader);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -50,6 +51,7 @@ struct OptionInfo {
   json default_value;   ///< null: unset, resolved by what it is used for
   std::string meaning;
   json small = {};  ///< a size for tests, where the default is large
+  bool later = false;  ///< enters a cell's id only where it is not its default
 };
 
 /// A size for tests, beside an option whose default is large.
@@ -73,6 +75,10 @@ class OptionVisitor {
                               const std::vector<std::string>& words, const char* meaning) = 0;
   virtual void boolean(const char* name, bool& field, const char* meaning) = 0;
   virtual void text(const char* name, std::string& field, const char* meaning) = 0;
+
+  /// Visits fields that a struct got after cells with it were first named by a hash of its fields.
+  /// They enter that hash only where they are not at their defaults, so the older names last.
+  virtual void later(const std::function<void()>& visit_fields) { visit_fields(); }
 
   /// An enum whose values 0, 1, 2 ... have these names, in order.
   template <class Enum>

@@ -24,6 +24,7 @@ struct FaultyAxes {
   double seconds = 0;
   int64_t memory = 0;
   std::string device = "cpu";
+  int64_t extra = 0;
 
   void visit(OptionVisitor& v) {
     v.text("behaviour", behaviour, "how the cell ends");
@@ -32,6 +33,7 @@ struct FaultyAxes {
     v.number("seconds", seconds, at_least(0), "s, how long a block takes");
     v.integer("memory", memory, at_least(0), "B, predicted");
     v.text("device", device, "only the cpu");
+    v.later([&] { v.integer("extra", extra, at_least(0), "changes nothing; came later"); });
   }
 };
 

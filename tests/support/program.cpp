@@ -61,6 +61,8 @@ Finished run_google_benchmark(const std::vector<std::string>& arguments) {
 
 std::string faulty_program() { return LAVO_BENCH_FAULTY; }
 
+std::string extra_module() { return LAVO_EXTRA_MODULE; }
+
 Finished run_faulty(const std::vector<std::string>& arguments) {
   return RunningProgram(faulty_program(), arguments).wait();
 }

@@ -24,6 +24,9 @@ Finished run_program(const std::vector<std::string>& arguments);
 Finished run_faulty(const std::vector<std::string>& arguments);
 std::string faulty_program();
 
+/// A library for --module that adds the mechanism `extra`.
+std::string extra_module();
+
 /// Runs `lavo-gbench`.
 Finished run_google_benchmark(const std::vector<std::string>& arguments);
 

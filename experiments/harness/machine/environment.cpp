@@ -133,6 +133,7 @@ json circumstance(const json& gpus) {
           {"turbo", turbo()},
           {"aslr", line_or_null("/proc/sys/kernel/randomize_va_space")},
           {"huge_pages", line_or_null("/sys/kernel/mm/transparent_hugepage/enabled")},
+          {"threads_bound", is_bound()},
           {"cpu_quota", quota ? json(*quota) : json()},
           {"memory_available_bytes", static_cast<int64_t>(available_memory())},
           {"instructions", at::get_cpu_capability()},
@@ -195,7 +196,10 @@ void find_gpu_troubles(const json& gpu, std::vector<std::string>& troubles) {
 
 json read_environment() {
   const json gpus = read_gpus();
-  return {{"machine", machine(gpus)}, {"build", build()}, {"circumstance", circumstance(gpus)}};
+  const json found = {
+      {"machine", machine(gpus)}, {"build", build()}, {"circumstance", circumstance(gpus)}};
+  // Variables may hold any bytes; records are UTF-8.
+  return json::parse(found.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 std::string environment_id(const json& environment) { return digest(environment.dump()); }

@@ -14,7 +14,7 @@ namespace lavo {
 ///                 machines that differ in any of them are not compared
 ///   build         version, commit, dirty, compiler, flags, type, libtorch, cuda
 ///   circumstance  host, kernel, load, governor, cpu_mhz, turbo, aslr, huge_pages, cpu_quota,
-///                 memory_available_bytes, instructions, variables, gpus
+///                 threads_bound, memory_available_bytes, instructions, variables, gpus
 json read_environment();
 
 /// The name by which records refer to it.

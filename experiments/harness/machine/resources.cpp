@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/harness/machine/resources.h"
 
-#include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +15,17 @@ namespace lavo {
 namespace {
 
 namespace fs = std::filesystem;
+
+cpu_set_t started_with;
+
+/// Before the constructors of shared libraries, OpenMP's among them; and so before a sanitizer is
+/// ready to look at it.
+__attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined"))) void
+note_cores(int, char**, char**) {
+  ::syscall(SYS_sched_getaffinity, 0, sizeof started_with, &started_with);
+}
+__attribute__((section(".preinit_array"), used)) void (*const at_start)(int, char**,
+                                                                        char**) = note_cores;
 
 /// The number behind `key` in a file of lines "key 12" or "key: 12 kB".
 std::optional<double> field(const fs::path& file, const std::string& key) {
@@ -117,11 +128,13 @@ double data_segment(const SystemFiles& files) {
   return field(files.proc / "self/status", "VmData").value_or(0);
 }
 
-int64_t usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return sysconf(_SC_NPROCESSORS_ONLN);
-  return CPU_COUNT(&set);
+const cpu_set_t& initial_cores() { return started_with; }
+
+int64_t usable_cores() { return CPU_COUNT(&started_with); }
+
+bool is_bound() {
+  cpu_set_t now;
+  return sched_getaffinity(0, sizeof now, &now) == 0 && CPU_COUNT(&now) < usable_cores();
 }
 
 }  // namespace lavo

@@ -2,6 +2,8 @@
 // What the system and the control groups around this process let it have.
 #pragma once
 
+#include <sched.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -30,7 +32,11 @@ int64_t out_of_memory_kills(const SystemFiles& files = {});
 /// Bytes of this process that RLIMIT_DATA counts.
 double data_segment(const SystemFiles& files = {});
 
-/// CPUs that this process may run on.
-int64_t usable_cores();
+/// The CPUs that this process was started with. OpenMP, told to bind its threads, leaves the first
+/// one a single core before main begins; a child gets these back.
+const cpu_set_t& initial_cores();
+int64_t usable_cores();  ///< how many they are
+/// Whether the calling thread has been bound to fewer of them.
+bool is_bound();
 
 }  // namespace lavo

@@ -6,8 +6,8 @@
 
 #include "experiments/harness/machine/resources.h"
 #include "experiments/harness/measure/memory.h"
-#include "experiments/harness/run/execute.h"
 #include "experiments/harness/run/process.h"
+#include "experiments/harness/run/run_block.h"
 #include "experiments/harness/run/worker.h"
 #include "lavo/core/check.h"
 
@@ -18,7 +18,7 @@ class InProcess final : public Executor {
  public:
   void start(const Job& job) override {
     count_cpu_memory();
-    result_ = execute(*job.experiment, job.input);
+    result_ = run_block(*job.experiment, job.input);
   }
   std::optional<BlockResult> poll() override { return std::exchange(result_, std::nullopt); }
   BlockResult stop(Status status, const std::string& reason) override {
@@ -44,9 +44,9 @@ std::string visible_device(int index) {
   return name;
 }
 
-class Worker final : public Executor {
+class InWorker final : public Executor {
  public:
-  Worker(bool renew, const Device& device, std::filesystem::path log)
+  InWorker(bool renew, const Device& device, std::filesystem::path log)
       : renew_(renew), log_(std::move(log)) {
     command_ = {"lavo-bench", "worker"};
     if (device.type == "cuda") {
@@ -132,7 +132,7 @@ class Worker final : public Executor {
 std::unique_ptr<Executor> make_executor(Isolation isolation, const Device& device,
                                         const std::filesystem::path& log) {
   if (isolation == Isolation::kNone) return std::make_unique<InProcess>();
-  return std::make_unique<Worker>(isolation == Isolation::kCell, device, log);
+  return std::make_unique<InWorker>(isolation == Isolation::kCell, device, log);
 }
 
 }  // namespace lavo

@@ -55,20 +55,20 @@ Ledger::Ledger(std::vector<Cell> cells, const std::vector<Cell>& all, Store& sto
       state.sofar = std::move(found->second);
     }
   }
-  for (const Task& task : make_schedule(cells_)) {
-    const State& state = states_[task.cell];
-    if (!state.done && task.block >= static_cast<int>(state.sofar.blocks.size())) {
-      left_.push_back(task);
+  for (const Turn& turn : make_schedule(cells_)) {
+    const State& state = states_[turn.cell];
+    if (!state.done && turn.block >= static_cast<int>(state.sofar.blocks.size())) {
+      left_.push_back(turn);
     }
   }
 }
 
-std::optional<Task> Ledger::next(const std::string& device_type,
+std::optional<Turn> Ledger::next(const std::string& device_type,
                                  const std::function<bool(const Cell&)>& may_start) {
   for (auto at = left_.begin(); at != left_.end();) {
-    const Task task = *at;
-    State& state = states_[task.cell];
-    const Cell& cell = cells_[task.cell];
+    const Turn turn = *at;
+    State& state = states_[turn.cell];
+    const Cell& cell = cells_[turn.cell];
     if (!state.done && (state.running || cell.device() != device_type)) {
       ++at;
       continue;
@@ -77,29 +77,29 @@ std::optional<Task> Ledger::next(const std::string& device_type,
     at = left_.erase(at);
     if (state.done) continue;
     if (const std::string reason = reason_to_skip(cell); !reason.empty()) {
-      skip(task.cell, reason);
+      skip(turn.cell, reason);
       continue;
     }
     if (state.sofar.blocks.empty()) state.sofar.started = utc_now();
     state.running = true;
-    return task;
+    return turn;
   }
   return {};
 }
 
-Case Ledger::make_case(const Task& task) const {
-  const Cell& cell = cells_[task.cell];
+Case Ledger::make_case(const Turn& turn) const {
+  const Cell& cell = cells_[turn.cell];
   Case result;
   result.axes = cell.axes;
   result.limits = cell.limits;
-  result.block = task.block;
+  result.block = turn.block;
   result.directory = store_.directory();
   result.corpus = cell.corpus;
   return result;
 }
 
-double Ledger::timeout_seconds(const Task& task) const {
-  const Cell& cell = cells_[task.cell];
+double Ledger::timeout_seconds(const Turn& turn) const {
+  const Cell& cell = cells_[turn.cell];
   const Timeout timeout =
       parse_timeout(cell.limits["cell_timeout"].get<std::string>(), "cell_timeout");
   double allowed = timeout.seconds;
@@ -108,13 +108,13 @@ double Ledger::timeout_seconds(const Task& task) const {
     const double expected = weight(cell) * std::max(1.0, pace()) * cell.blocks;
     allowed = timeout.times * std::max(expected, kLeastExpected);
   }
-  for (const BlockResult& block : states_[task.cell].sofar.blocks) allowed -= block.elapsed_s;
+  for (const BlockResult& block : states_[turn.cell].sofar.blocks) allowed -= block.elapsed_s;
   return std::max(allowed, 1e-3);
 }
 
-void Ledger::finish(const Task& task, BlockResult block) {
-  State& state = states_[task.cell];
-  const Cell& cell = cells_[task.cell];
+void Ledger::finish(const Turn& turn, BlockResult block) {
+  State& state = states_[turn.cell];
+  const Cell& cell = cells_[turn.cell];
   state.running = false;
   const Status status = block.status;
   if (status == Status::kOk) {
@@ -126,12 +126,13 @@ void Ledger::finish(const Task& task, BlockResult block) {
     store_.append_block(cell.id, state.sofar, options_.fingerprint);
     return;
   }
+  if (status == "skipped") return skip(turn.cell, state.sofar.blocks.back().reason);
   note_out_of_memory(cell, status);
-  add_record(task.cell, make_record(cell.identity(), state.sofar.attempt, state.sofar.blocks,
+  add_record(turn.cell, make_record(cell.identity(), state.sofar.attempt, state.sofar.blocks,
                                     options_.environment, state.sofar.started));
 }
 
-void Ledger::abandon(const Task& task) { states_[task.cell].running = false; }
+void Ledger::abandon(const Turn& turn) { states_[turn.cell].running = false; }
 
 std::string Ledger::reason_to_skip(const Cell& cell) const {
   if (const std::string reason = cell.reason_to_skip(); !reason.empty()) return reason;
@@ -191,9 +192,9 @@ double Ledger::pace() const {
 double Ledger::seconds_left() const {
   if (paces_.empty() && !has_predictions_) return -1;
   double left = 0;
-  for (const Task& task : left_) {
-    const Cell& cell = cells_[task.cell];
-    if (states_[task.cell].done) continue;
+  for (const Turn& turn : left_) {
+    const Cell& cell = cells_[turn.cell];
+    if (states_[turn.cell].done) continue;
     left += has_predictions_ ? cell.predicted_seconds() / cell.blocks : 1;
   }
   return left * pace();

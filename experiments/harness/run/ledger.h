@@ -33,15 +33,15 @@ class Ledger {
 
   /// The next block for a device of this type, none of whose cell is running; nothing when that one
   /// may not start now. Cells that are to be skipped get their records on the way.
-  std::optional<Task> next(const std::string& device_type,
+  std::optional<Turn> next(const std::string& device_type,
                            const std::function<bool(const Cell&)>& may_start);
-  Case make_case(const Task& task) const;
+  Case make_case(const Turn& turn) const;
   /// s; what the block may still take, or 0 for as long as it wants.
-  double timeout_seconds(const Task& task) const;
+  double timeout_seconds(const Turn& turn) const;
 
-  void finish(const Task& task, BlockResult result);
+  void finish(const Turn& turn, BlockResult result);
   /// The block was broken off by the user: nothing is recorded.
-  void abandon(const Task& task);
+  void abandon(const Turn& turn);
 
   /// Called with every new record.
   std::function<void(const Cell&, const json& record)> on_record = [](const Cell&, const json&) {};
@@ -70,7 +70,7 @@ class Ledger {
   Records records_;
   LedgerOptions options_;
   std::vector<State> states_;
-  std::list<Task> left_;
+  std::list<Turn> left_;
   std::map<std::string, double> out_of_memory_;  ///< row -> the shortest length that did
   int done_ = 0, new_ = 0;
   bool has_predictions_ = false;

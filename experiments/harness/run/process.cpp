@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "experiments/harness/machine/resources.h"
 #include "lavo/core/check.h"
 
 extern char** environ;
@@ -59,6 +60,7 @@ std::vector<std::string> environment_with(const std::vector<std::string>& variab
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // it died before the line above
+  ::sched_setaffinity(0, sizeof(cpu_set_t), &initial_cores());
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -33,7 +33,7 @@ Clock::time_point after(double seconds) {
 struct Seat {
   Device device;
   std::unique_ptr<Executor> executor;
-  std::optional<Task> task = {};
+  std::optional<Turn> turn = {};
   double timeout_s = 0;  ///< 0: none
   Clock::time_point deadline = {};
 };
@@ -106,7 +106,7 @@ class Driver {
 
  private:
   bool is_busy() const {
-    return std::ranges::any_of(seats_, [](const Seat& seat) { return seat.task.has_value(); });
+    return std::ranges::any_of(seats_, [](const Seat& seat) { return seat.turn.has_value(); });
   }
 
   /// A timed cell on the CPU is measured alone: what else runs would slow it down. Others share the
@@ -114,8 +114,8 @@ class Driver {
   bool may_start(const Cell& cell) const {
     int64_t threads = cell.threads();
     for (const Seat& seat : seats_) {
-      if (!seat.task) continue;
-      const Cell& running = ledger_.cells()[seat.task->cell];
+      if (!seat.turn) continue;
+      const Cell& running = ledger_.cells()[seat.turn->cell];
       const bool on_cpu = cell.device() == "cpu" || running.device() == "cpu";
       if (on_cpu && (cell.alone() || running.alone())) return false;
       if (on_cpu) threads += running.threads();
@@ -125,15 +125,15 @@ class Driver {
 
   void start_all() {
     for (Seat& seat : seats_) {
-      if (seat.task) continue;
-      seat.task = ledger_.next(seat.device.type, [this](const Cell& c) { return may_start(c); });
-      if (!seat.task) continue;
-      const Cell& cell = ledger_.cells()[seat.task->cell];
-      seat.timeout_s = ledger_.timeout_seconds(*seat.task);
+      if (seat.turn) continue;
+      seat.turn = ledger_.next(seat.device.type, [this](const Cell& c) { return may_start(c); });
+      if (!seat.turn) continue;
+      const Cell& cell = ledger_.cells()[seat.turn->cell];
+      seat.timeout_s = ledger_.timeout_seconds(*seat.turn);
       seat.deadline = after(seat.timeout_s);
       draw();
       seat.executor->start(
-          {cell.experiment, ledger_.make_case(*seat.task), cell.limits["memory_fraction"]});
+          {cell.experiment, ledger_.make_case(*seat.turn), cell.limits["memory_fraction"]});
     }
   }
 
@@ -142,7 +142,7 @@ class Driver {
     std::vector<pollfd> descriptors;
     double most = kGlance / 1e3;
     for (const Seat& seat : seats_) {
-      if (!seat.task) continue;
+      if (!seat.turn) continue;
       if (seat.executor->descriptor() < 0) return;
       descriptors.push_back({seat.executor->descriptor(), POLLIN, 0});
       if (seat.timeout_s > 0) most = std::clamp(seconds_until(seat.deadline), 0.0, most);
@@ -152,33 +152,33 @@ class Driver {
 
   void collect() {
     for (Seat& seat : seats_) {
-      if (!seat.task) continue;
+      if (!seat.turn) continue;
       std::optional<BlockResult> result = seat.executor->poll();
       if (!result && seat.timeout_s > 0 && seconds_until(seat.deadline) <= 0) {
         result = seat.executor->stop(Status::kTimeout,
                                      fmt::format("took longer than {:.3g} s", seat.timeout_s));
       }
       if (!result) continue;
-      const Task task = *std::exchange(seat.task, std::nullopt);
+      const Turn turn = *std::exchange(seat.turn, std::nullopt);
       in_blocks_s_ += result->elapsed_s;
-      ledger_.finish(task, std::move(*result));
+      ledger_.finish(turn, std::move(*result));
     }
   }
 
   void break_off() {
     for (Seat& seat : seats_) {
-      if (!seat.task) continue;
+      if (!seat.turn) continue;
       seat.executor->stop(Status::kCrashed, "");
-      ledger_.abandon(*std::exchange(seat.task, std::nullopt));
+      ledger_.abandon(*std::exchange(seat.turn, std::nullopt));
     }
   }
 
   void draw() {
     std::vector<std::string> running;
     for (const Seat& seat : seats_) {
-      if (!seat.task) continue;
+      if (!seat.turn) continue;
       const std::string words = seat.executor->progress();
-      running.push_back(progress_.describe(ledger_.cells()[seat.task->cell]) +
+      running.push_back(progress_.describe(ledger_.cells()[seat.turn->cell]) +
                         (words.empty() ? "" : ": " + words));
     }
     progress_.draw(ledger_.done(), ledger_.seconds_left(), running);

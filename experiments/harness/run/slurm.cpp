@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "baselines/modules.h"
+#include "lavo/core/check.h"
 #include "lavo/core/process.h"
 
 namespace lavo {
@@ -36,6 +38,33 @@ bool uses_gpu(const Plan& plan) {
   return std::ranges::any_of(plan.cells, [](const Cell& cell) { return cell.device() != "cpu"; });
 }
 
+/// As one argument of an #SBATCH line. sbatch takes a backslash before any character; a quote, or
+/// `#` even between quotes, means something to it.
+std::string sbatch_quoted(const std::string& text) {
+  std::string quoted;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = byte >= 0x80 || std::isalnum(byte) ||
+                       std::string_view("_-./=,:+@%").find(c) != std::string_view::npos;
+    if (!plain) quoted += '\\';
+    quoted += c;
+  }
+  return quoted;
+}
+
+/// A folder inside a pattern of Slurm's file names, where % begins a replacement and a backslash
+/// forbids them all.
+std::string in_file_pattern(const std::string& folder) {
+  require<InputError>(
+      folder.find_first_of("\\\n\r") == std::string::npos,
+      "slurm: --output: Slurm cannot write its log into '{}': a backslash or a line "
+      "break in a name means something else to it",
+      folder);
+  std::string pattern;
+  for (const char c : folder) pattern += c == '%' ? std::string("%%") : std::string(1, c);
+  return pattern;
+}
+
 }  // namespace
 
 std::string selectors_text(const Selection& selection) {
@@ -50,24 +79,33 @@ std::string selectors_text(const Selection& selection) {
 
 std::string sbatch_script(const Plan& plan, const Selection& selection, const SlurmJob& job) {
   const std::string directory = std::filesystem::absolute(job.directory).lexically_normal();
-  std::string sweeps, names;
+  std::string sweeps, names, modules;
   for (const auto& file : selection.sweeps) {
     sweeps += " " + shell_quoted(std::filesystem::absolute(file).lexically_normal());
   }
   for (const PlannedSweep& sweep : plan.sweeps) names += "-" + sweep.name;
+  for (const json& module : loaded_modules()) {
+    modules += " --module " + shell_quoted(module.at("path").get<std::string>());
+  }
   std::error_code none;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", none).string();
 
   std::string script = "#!/bin/bash\n";
-  const auto option = [&](const std::string& text) { script += "#SBATCH --" + text + "\n"; };
+  const auto option = [&](const std::string& text) {
+    script += "#SBATCH --" + sbatch_quoted(text) + "\n";
+  };
   option("job-name=lavo" + names);
   option(fmt::format("array=0-{}", job.shards - 1));
   option(fmt::format("cpus-per-task={}", most_threads(plan)));
   if (uses_gpu(plan)) option("gpus-per-task=1");
   option("ntasks=1");
+  for (const std::string* text : {&job.partition, &job.time}) {
+    require<InputError>(text->find_first_of("\n\r") == std::string::npos,
+                        "slurm: got a line break in '{}'", *text);
+  }
   if (!job.partition.empty()) option("partition=" + job.partition);
   option("time=" + (job.time.empty() ? time_limit(plan, job.shards) : job.time));
-  option("output=\"" + directory + "/slurm-%A_%a.log\"");
+  option("output=" + in_file_pattern(directory) + "/slurm-%A_%a.log");
   option("open-mode=append");
   option("requeue");
   option("signal=B:USR1@60");
@@ -77,7 +115,7 @@ std::string sbatch_script(const Plan& plan, const Selection& selection, const Sl
       "opened\n"
       "# before the job starts: mkdir -p the folder of --output above, then sbatch.\n"
       "mkdir -p {}\n"
-      "{} run{} -o {}{} --shard $((SLURM_ARRAY_TASK_ID + 1))/{} &\n"
+      "{}{} run{} -o {}{} --shard $((SLURM_ARRAY_TASK_ID + 1))/{} &\n"
       "child=$!\n"
       "trap 'kill -USR1 $child' USR1 TERM\n"
       "wait $child; code=$?\n"
@@ -86,8 +124,8 @@ std::string sbatch_script(const Plan& plan, const Selection& selection, const Sl
       "  scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n"
       "fi\n"
       "exit $code\n",
-      plan.cells.size(), job.shards, shell_quoted(directory), shell_quoted(program), sweeps,
-      shell_quoted(directory), selectors_text(selection), job.shards);
+      plan.cells.size(), job.shards, shell_quoted(directory), shell_quoted(program), modules,
+      sweeps, shell_quoted(directory), selectors_text(selection), job.shards);
   return script;
 }
 

@@ -55,11 +55,12 @@ std::string status_text(const fs::path& directory) {
   std::string text;
   for (const std::string& warning : records.warnings) text += warning + "\n";
   for (const fs::path& file : plans_in(directory)) {
-    const json plan = read_json(file);
     try {
-      text += sweep_line(plan, records);
+      text += sweep_line(read_json(file), records);
     } catch (const json::exception&) {
-      fail<InputError>("{}: not a plan", file.string());
+      text += fmt::format("{}: not a plan, left out\n", file.string());
+    } catch (const InputError& error) {
+      text += fmt::format("{}; left out\n", error.what());
     }
   }
   for (const auto& [id, record] : records.by_id) {

@@ -8,11 +8,13 @@
 #include <iostream>
 #include <mutex>
 
+#include "baselines/modules.h"
 #include "experiments/harness/machine/resources.h"
 #include "experiments/harness/measure/memory.h"
-#include "experiments/harness/run/execute.h"
 #include "experiments/harness/run/process.h"
+#include "experiments/harness/run/run_block.h"
 #include "experiments/registry.h"
+#include "lavo/core/check.h"
 
 namespace lavo {
 namespace {
@@ -68,10 +70,12 @@ json job_to_json(const Job& job) {
           {"block", job.input.block},
           {"directory", job.input.directory.string()},
           {"corpus", job.input.corpus.string()},
-          {"memory_fraction", job.memory_fraction}};
+          {"memory_fraction", job.memory_fraction},
+          {"modules", loaded_modules()}};
 }
 
 Job job_from_json(const json& from) {
+  load_modules(from.at("modules"));
   Job job;
   job.experiment = &find_experiment(from.at("experiment").get<std::string>());
   job.input.axes = from.at("axes");
@@ -89,10 +93,16 @@ int worker_main() {
   count_cpu_memory();
   Replies replies;
   for (std::string line; std::getline(std::cin, line);) {
-    Job job = job_from_json(json::parse(line));
+    Job job;
+    try {
+      job = job_from_json(json::parse(line));
+    } catch (const Error& error) {  // a module that is not there any more
+      replies.send({{"result", to_json(BlockResult{"error", error.what(), {}})}});
+      continue;
+    }
     job.input.progress = [&](const std::string& text) { replies.send_progress(text); };
     cap_memory(job.memory_fraction, job.input.axes.value("device", "cpu") != "cpu");
-    const BlockResult block = execute(*job.experiment, job.input);
+    const BlockResult block = run_block(*job.experiment, job.input);
     limit_cpu_memory(0);
     replies.send({{"result", to_json(block)}});
   }

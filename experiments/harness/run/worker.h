@@ -9,7 +9,8 @@
 namespace lavo {
 
 json job_to_json(const Job& job);
-/// Throws where the experiment is not known or a field is missing.
+/// Loads the modules that the driver has loaded. Throws where one has changed, where the experiment
+/// is not known or a field is missing.
 Job job_from_json(const json& from);
 
 }  // namespace lavo

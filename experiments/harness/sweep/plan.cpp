@@ -4,134 +4,18 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
-#include <unordered_map>
 
-#include "baselines/table.h"
 #include "experiments/harness/machine/resources.h"
+#include "experiments/harness/sweep/cell_id.h"
+#include "experiments/harness/sweep/known_names.h"
 #include "experiments/harness/sweep/limits.h"
+#include "experiments/harness/sweep/overrides.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
-#include "lavo/core/sha256.h"
 
 namespace lavo {
 namespace {
-
-std::vector<std::string> axis_names(const Experiment& experiment) {
-  std::vector<std::string> names;
-  for (const OptionInfo& info : experiment.axes()) names.push_back(info.name);
-  return names;
-}
-
-/// Names that an experiment's cells may have: its own axes and, where it has mechanisms, their
-/// options.
-class KnownNames {
- public:
-  explicit KnownNames(const Experiment& experiment)
-      : experiment_(experiment.name()), own_(axis_names(experiment)) {}
-  bool own(const std::string& name) const { return std::ranges::find(own_, name) != own_.end(); }
-  bool contains(const std::string& name) const {
-    return own(name) || (own("mechanism") && is_mechanism_option(name));
-  }
-  void check(const std::string& name, const std::string& place) const {
-    if (contains(name)) return;
-    std::vector<std::string> all = own_;
-    if (own("mechanism")) {
-      std::set<std::string> options;
-      for (const Entry& entry : mechanisms()) {
-        for (const OptionInfo& info : entry.options) options.insert(info.name);
-      }
-      all.insert(all.end(), options.begin(), options.end());
-    }
-    fail<InputError>("{}: {}: {}", place, experiment_, unknown_name("axis", name, all));
-  }
-  void check(const Expression& condition) const {
-    for (const std::string& name : condition.names()) check(name, condition.place());
-    if (!own("mechanism")) return;
-    for (const std::string& name : condition.texts_compared_with("mechanism")) {
-      try {
-        find_mechanism(name);
-      } catch (const OptionError& error) {
-        fail<InputError>("{}: {}", condition.place(), error.what());
-      }
-    }
-  }
-
- private:
-  std::string experiment_;
-  std::vector<std::string> own_;
-};
-
-/// A point with the defaults of whatever it leaves open, for conditions to look at.
-class Defaults {
- public:
-  explicit Defaults(const Experiment& experiment) {
-    for (const OptionInfo& info : experiment.axes()) own_[info.name] = info.default_value;
-    if (!own_.contains("mechanism")) return;
-    for (const Entry& entry : mechanisms()) {
-      json& options = of_mechanism_[entry.name] = json::object();
-      for (const OptionInfo& info : entry.options) options[info.name] = info.default_value;
-    }
-  }
-  json fill(const json& axes) const {
-    json filled = own_;
-    const json mechanism = axes.value("mechanism", own_.value("mechanism", json()));
-    if (mechanism.is_string()) {
-      const auto found = of_mechanism_.find(mechanism.get<std::string>());
-      if (found != of_mechanism_.end()) filled.update(found->second);
-    }
-    filled.update(axes);
-    return filled;
-  }
-
- private:
-  json own_ = json::object();
-  std::unordered_map<std::string, json> of_mechanism_;
-};
-
-/// The command line's part of the limits and what stands for every sweep.
-struct Overrides {
-  std::vector<Axis> axes;
-  json limits = json::object();
-  std::filesystem::path corpus;
-  std::set<std::string> used;  ///< places of overrides that some sweep had an axis for
-
-  explicit Overrides(const Selection& selection) {
-    for (const std::string& text : selection.axes) axes.push_back(parse_axis(text));
-    for (const std::string& text : selection.sets) add_setting(parse_setting(text));
-    std::vector<json> types;
-    for (const std::string& text : selection.devices) {
-      const json type = parse_device(text).type;
-      if (std::ranges::find(types, type) == types.end()) types.push_back(type);
-    }
-    if (!types.empty()) axes.push_back({"device", types, "--device", true});
-    if (selection.threads) axes.push_back({"threads", {*selection.threads}, "--threads"});
-    if (!selection.cell_timeout.empty()) {
-      parse_timeout(selection.cell_timeout, "--cell-timeout");
-      limits["cell_timeout"] = selection.cell_timeout;
-    }
-  }
-
- private:
-  void add_setting(Axis setting) {
-    if (setting.name == "corpus") {
-      corpus = setting.values.front().is_string() ? setting.values.front().get<std::string>()
-                                                  : setting.values.front().dump();
-      require<InputError>(std::filesystem::exists(corpus), "--set corpus: '{}' does not exist",
-                          corpus.string());
-    } else if (setting.name.starts_with("limits.")) {
-      const json limit = {{setting.name.substr(7), setting.values.front()}};
-      read_options<Limits>("--set limits", limit, "limit");
-      limits.update(limit);
-      if (limit.contains("cell_timeout")) {
-        parse_timeout(limit["cell_timeout"].get<std::string>(), "--set limits.cell_timeout");
-      }
-    } else {
-      axes.push_back(std::move(setting));
-    }
-  }
-};
 
 class SweepPlanner {
  public:
@@ -146,6 +30,8 @@ class SweepPlanner {
       sweep_.override_axis(axis);
       overrides.used.insert(axis.place);
     }
+    for (auto* axes : {&sweep_.fixed, &sweep_.axes}) std::ranges::for_each(*axes, spell_out);
+    for (auto& table : sweep_.cells) std::ranges::for_each(table, spell_out);
     json limits = sweep_.limits;
     limits.update(overrides.limits);
     limits_ = write_options(read_options<Limits>("[limits]", limits, "limit"));
@@ -199,19 +85,9 @@ class SweepPlanner {
     try {
       return experiment_.resolve(point.axes);
     } catch (const Error& error) {
-      const std::string text = error.what();
-      std::string of_name, of_value;  // messages quote the axis, or the value that is unknown
-      for (const auto& [name, value] : point.axes.items()) {
-        const auto quotes = [&](const std::string& word) {
-          return text.find("'" + word + "'") != std::string::npos;
-        };
-        if (quotes(name)) of_name = sweep_.place_of(name, point.table);
-        if (value.is_string() && quotes(value.get<std::string>())) {
-          of_value = sweep_.place_of(name, point.table);
-        }
-      }
-      const std::string& place = !of_name.empty() ? of_name : of_value;
-      fail<InputError>("{}: {}", place.empty() ? sweep_.file : place, text);
+      const auto* blaming = dynamic_cast<const OptionError*>(&error);
+      const std::string place = blaming ? sweep_.place_of(blaming->option, point.table) : "";
+      fail<InputError>("{}: {}", place.empty() ? sweep_.file : place, error.what());
     }
   }
 
@@ -222,15 +98,13 @@ class SweepPlanner {
     if (!experiment_.meaningless(cell.axes).empty()) return {};
     cell.limits = limits_;
     cell.corpus = corpus_;
-    const json identity = {{"experiment", experiment_.name()},
-                           {"spec_version", experiment_.spec_version()},
-                           {"axes", cell.axes},
-                           {"data", experiment_.data_digest(cell.axes, corpus_)}};
-    cell.id = sha256(identity.dump()).substr(0, 16);
+    cell.id = cell_id(experiment_, cell.axes, corpus_);
     cell.blocks = experiment_.blocks(limits_);
     try {
       cell.refused = experiment_.refused(cell.axes);
       if (cell.refused.empty()) cell.prediction = experiment_.predict(cell.axes, limits_);
+    } catch (const OptionError& error) {  // this mechanism with these options
+      cell.refused = error.what();
     } catch (const c10::Error& error) {  // too large for its parameters to be made
       const std::string text = error.what_without_backtrace();
       cell.refused = "the mechanism cannot be made: " + text.substr(0, text.find('\n'));

@@ -23,8 +23,8 @@ void sort_rows(const std::vector<Cell>& cells, std::vector<size_t>& order) {
 
 }  // namespace
 
-std::vector<Task> make_schedule(const std::vector<Cell>& cells) {
-  std::vector<Task> tasks;
+std::vector<Turn> make_schedule(const std::vector<Cell>& cells) {
+  std::vector<Turn> turns;
   int rounds = 0;
   for (const Cell& cell : cells) rounds = std::max(rounds, cell.blocks > 1 ? cell.blocks : 0);
   for (int round = 0; round < rounds; ++round) {
@@ -38,15 +38,15 @@ std::vector<Task> make_schedule(const std::vector<Cell>& cells) {
     std::vector<size_t> order;
     for (const auto& [key, cell] : drawn) order.push_back(cell);
     sort_rows(cells, order);
-    for (const size_t cell : order) tasks.push_back({cell, round});
+    for (const size_t cell : order) turns.push_back({cell, round});
   }
   std::vector<size_t> others;
   for (size_t i = 0; i < cells.size(); ++i) {
     if (cells[i].blocks <= 1) others.push_back(i);
   }
   sort_rows(cells, others);
-  for (const size_t cell : others) tasks.push_back({cell, 0});
-  return tasks;
+  for (const size_t cell : others) turns.push_back({cell, 0});
+  return turns;
 }
 
 }  // namespace lavo

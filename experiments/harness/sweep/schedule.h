@@ -8,7 +8,7 @@
 namespace lavo {
 
 /// One block of one cell.
-struct Task {
+struct Turn {
   size_t cell;  ///< index into the cells
   int block;
 };
@@ -18,6 +18,6 @@ struct Task {
 /// the ids, so always alike), and then the cells of a row stand in the order of their length: a
 /// length that runs out of memory is met before the longer ones. Cells of one block follow in the
 /// order of the plan.
-std::vector<Task> make_schedule(const std::vector<Cell>& cells);
+std::vector<Turn> make_schedule(const std::vector<Cell>& cells);
 
 }  // namespace lavo

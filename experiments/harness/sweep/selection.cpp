@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "lavo/core/check.h"
+#include "lavo/core/files.h"
 
 namespace lavo {
 namespace {
@@ -14,6 +15,7 @@ std::pair<std::string, std::string> split_pair(const std::string& text, const ch
   const size_t at = text.find('=');
   require<InputError>(at != std::string::npos && at > 0 && at + 1 < text.size(),
                       "{}: got '{}', wanted {}", option, text, example);
+  require_utf8(option, text);
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
@@ -57,7 +59,7 @@ Shard array_job() {
   return {index + 1, *count};
 }
 
-Shard task() {
+Shard rank_of_launcher() {
   // In a batch script Slurm sets SLURM_PROCID=0 and SLURM_NTASKS although only one process runs
   // there: the variables mean ranks only inside a step.
   const bool is_batch_script = std::getenv("SLURM_JOB_ID") && !std::getenv("SLURM_STEP_ID");
@@ -98,16 +100,17 @@ Axis parse_setting(const std::string& text) {
 }
 
 Shard choose_shard(const std::string& text) {
-  if (!text.empty()) {
-    const size_t at = text.find('/');
-    const auto index = to_integer(text.substr(0, at));
-    const auto count = to_integer(at == std::string::npos ? "" : text.substr(at + 1));
-    require<InputError>(index && count && *index >= 1 && *index <= *count,
-                        "--shard: got '{}', wanted i/n with 1 <= i <= n", text);
-    return {*index, *count};
+  if (text.empty()) return array_job();
+  if (text == "auto") {
+    const Shard job = array_job(), rank = rank_of_launcher();
+    return {(job.index - 1) * rank.count + rank.index, job.count * rank.count};
   }
-  const Shard job = array_job(), rank = task();
-  return {(job.index - 1) * rank.count + rank.index, job.count * rank.count};
+  const size_t at = text.find('/');
+  const auto index = to_integer(text.substr(0, at));
+  const auto count = to_integer(at == std::string::npos ? "" : text.substr(at + 1));
+  require<InputError>(index && count && *index >= 1 && *index <= *count,
+                      "--shard: got '{}', wanted i/n with 1 <= i <= n, or auto", text);
+  return {*index, *count};
 }
 
 std::string Device::text() const {

@@ -23,7 +23,7 @@ struct Selection {
   std::string profile = "quick";
   std::vector<std::string> axes;  ///< "length=256,512": replaces an axis, or adds one
   std::vector<std::string> sets;  ///< "bases=32", "corpus=DIR", "limits.blocks=1"
-  std::string shard;              ///< "2/5"; empty: from the environment, else everything
+  std::string shard;              ///< "2/5", "auto"; empty: of Slurm's job array, else everything
   std::vector<std::string> devices;
   std::optional<int64_t> threads;
   std::string cell_timeout;
@@ -36,9 +36,9 @@ Axis parse_axis(const std::string& text);
 /// "limits.blocks=1" -> the name and one value, commas included.
 Axis parse_setting(const std::string& text);
 
-/// From "i/n", or when `text` is empty from a job array's or a parallel launcher's variables: an
-/// array of SLURM_ARRAY_TASK_COUNT jobs, times the tasks of SLURM_NTASKS, OMPI_COMM_WORLD_SIZE or
-/// WORLD_SIZE. Throws InputError.
+/// From "i/n". When `text` is empty, the job's place in an array of SLURM_ARRAY_TASK_COUNT jobs.
+/// "auto": that, times the tasks of SLURM_NTASKS, OMPI_COMM_WORLD_SIZE or WORLD_SIZE; only on
+/// request, since a launcher may start copies for other reasons. Throws InputError.
 Shard choose_shard(const std::string& text);
 
 /// A device to run on: cells say only which type they want.
@@ -46,6 +46,7 @@ struct Device {
   std::string type = "cpu";  ///< cpu, cuda
   int index = 0;
   std::string text() const;  ///< "cpu", "cuda:1"
+  bool operator==(const Device&) const = default;
 };
 Device parse_device(const std::string& text);
 

@@ -109,8 +109,10 @@ class Reader {
         for (const toml::node& item : *list) axis.values.push_back(value(axis.name, item));
         axis.is_list = true;
       } else {
-        require<InputError>(where != "axes", "{}: '{}' in [axes] must be a list, got {}",
-                            axis.place, axis.name, kind_of(*node));
+        // A word may stand for a list of mechanisms.
+        require<InputError>(where != "axes" || (axis.name == "mechanism" && node->is_string()),
+                            "{}: '{}' in [axes] must be a list, got {}", axis.place, axis.name,
+                            kind_of(*node));
         axis.values.push_back(value(axis.name, *node));
       }
       result.push_back(std::move(axis));

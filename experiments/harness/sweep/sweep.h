@@ -7,7 +7,7 @@
 //   [fixed]                             # the same in every cell
 //   head_dim = 64
 //   [axes]                              # the cells are the product of these lists
-//   mechanism = ["lavo", "vanilla"]
+//   mechanism = ["lavo", "vanilla"]     # or "all", or groups: ["softmax", "LAVO"]
 //   window = [8, 16]
 //   [[cells]]                           # further cells beside the product: these values on top of
 //   mechanism = "local"                 # [fixed]; lists in here multiply. With no [axes] the

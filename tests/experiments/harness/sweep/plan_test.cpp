@@ -19,10 +19,11 @@ std::filesystem::path write(const TemporaryDirectory& directory, const std::stri
   return directory.file(name);
 }
 
-/// The plan of one sweep of the faulty experiment, whose text follows `experiment = "faulty"`.
-Plan plan_of(const std::string& text, Selection selection = {}) {
+/// The plan of one sweep, whose text follows the line of the experiment.
+Plan plan_of(const std::string& text, Selection selection = {},
+             const std::string& experiment = "faulty") {
   static const TemporaryDirectory directory;
-  selection.sweeps = {write(directory, "s.toml", "experiment = \"faulty\"\n" + text)};
+  selection.sweeps = {write(directory, "s.toml", "experiment = \"" + experiment + "\"\n" + text)};
   return make_plan(selection);
 }
 
@@ -33,9 +34,10 @@ std::vector<std::pair<int64_t, int64_t>> length_and_seed(const Plan& plan) {
 }
 using Pairs = std::vector<std::pair<int64_t, int64_t>>;
 
-std::string refusal(const std::string& text, const Selection& selection = {}) {
+std::string refusal(const std::string& text, const Selection& selection = {},
+                    const std::string& experiment = "faulty") {
   try {
-    plan_of(text, selection);
+    plan_of(text, selection, experiment);
   } catch (const Error& error) {
     return error.what();
   }
@@ -242,8 +244,20 @@ TEST_CASE("bad sweeps and selectors are refused with the place") {
              ContainsSubstring("--cell-timeout: got 'soon'"));
 }
 
-TEST_CASE("a shard comes from the option, else from the launcher") {
-  for (const char* bad : {"0/3", "4/3", "3", "a/b", "1/0", "1/3x", "/"}) {
+TEST_CASE("a refusal stands where the option that it blames was written") {
+  // The value is the name of another axis: a message's quoted words do not tell which is meant.
+  CHECK_THAT(refusal("[fixed]\nlength = 7\ndevice = 'length'\n[axes]\nbehaviour = ['ok']\n",
+                     {}, "efficiency"),
+             ContainsSubstring("unknown axis 'behaviour'"));
+  CHECK_THAT(refusal("[fixed]\nlength = 7\ndevice = 'length'\n", {}, "efficiency"),
+             ContainsSubstring("s.toml:4:1: efficiency: device must be cpu"));
+  CHECK_THAT(refusal("[fixed]\ndissect = false\nposition = 'relative'\nmechanism = 'lavo'\n", {},
+                     "efficiency"),
+             ContainsSubstring("s.toml:4:1: lavo: option 'position'"));
+}
+
+TEST_CASE("a job array's shard is taken unasked, a launcher's rank only with auto") {
+  for (const char* bad : {"0/3", "4/3", "3", "a/b", "1/0", "1/3x", "/", "Auto"}) {
     CHECK_THROWS_AS(choose_shard(bad), InputError);
   }
   CHECK(choose_shard("2/3").text() == "2/3");
@@ -251,10 +265,11 @@ TEST_CASE("a shard comes from the option, else from the launcher") {
       "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", "SLURM_PROCID",
       "SLURM_NTASKS",        "SLURM_JOB_ID",           "SLURM_STEP_ID",        "RANK",
       "WORLD_SIZE",          "OMPI_COMM_WORLD_RANK",   "OMPI_COMM_WORLD_SIZE"};
-  const auto shard_with = [&](const std::vector<std::pair<std::string, std::string>>& variables) {
+  const auto shard_with = [&](const std::vector<std::pair<std::string, std::string>>& variables,
+                              const std::string& option = "auto") {
     for (const auto& name : names) ::unsetenv(name.c_str());
     for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
-    const std::string text = choose_shard("").text();
+    const std::string text = choose_shard(option).text();
     for (const auto& name : names) ::unsetenv(name.c_str());
     return text;
   };
@@ -263,6 +278,10 @@ TEST_CASE("a shard comes from the option, else from the launcher") {
   CHECK(shard_with({{"SLURM_ARRAY_TASK_ID", "4"},
                     {"SLURM_ARRAY_TASK_COUNT", "4"},
                     {"SLURM_ARRAY_TASK_MIN", "1"}}) == "4/4");
+  CHECK(shard_with({{"SLURM_ARRAY_TASK_ID", "2"}, {"SLURM_ARRAY_TASK_COUNT", "4"}}, "") == "3/4");
+  CHECK(shard_with({{"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "3"}}, "") == "1/1");
+  CHECK(shard_with({{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "2"}}, "") == "1/1");
+  CHECK(shard_with({{"RANK", "1"}, {"WORLD_SIZE", "2"}}, "") == "1/1");
   CHECK(shard_with({{"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "3"}}) == "2/3");
   CHECK(shard_with({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "3"}, {"SLURM_JOB_ID", "7"}}) == "1/1");
   CHECK(shard_with({{"SLURM_ARRAY_TASK_ID", "1"},

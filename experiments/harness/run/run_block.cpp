@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "experiments/harness/run/execute.h"
+#include "experiments/harness/run/run_block.h"
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
@@ -8,6 +8,8 @@
 #include <new>
 
 #include "experiments/harness/measure/memory.h"
+#include "experiments/harness/measure/threads.h"
+#include "lavo/core/check.h"
 
 namespace lavo {
 namespace {
@@ -36,6 +38,8 @@ BlockResult attempt(const Experiment& experiment, const Case& cell) {
     return wrong.empty() ? block : failed(Status::kNotFinite, wrong);
   } catch (const CellFailure& error) {
     return failed(error.status, error.what());
+  } catch (const OptionError& error) {  // these options are refused: a decision, not a failure
+    return failed("skipped", error.what());
   } catch (const c10::OutOfMemoryError& error) {
     return failed(Status::kOutOfMemory, error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
@@ -52,13 +56,16 @@ BlockResult attempt(const Experiment& experiment, const Case& cell) {
 
 }  // namespace
 
-BlockResult execute(const Experiment& experiment, const Case& cell) {
+BlockResult run_block(const Experiment& experiment, const Case& cell) {
+  std::string warning;
   if (const auto threads = cell.axes.find("threads"); threads != cell.axes.end()) {
     at::set_num_threads(threads->get<int>());
+    warning = thread_warning(threads->get<int64_t>());
   }
   const auto start = std::chrono::steady_clock::now();
   BlockResult block = attempt(experiment, cell);
   block.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (block.status == "ok" && !warning.empty()) block.outcome.notes["warning"] = warning;
   return block;
 }
 

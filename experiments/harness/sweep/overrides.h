@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <vector>
+
+#include "experiments/harness/sweep/selection.h"
+
+namespace lavo {
+
+/// What the command line says over every sweep file: values of axes, limits, the text to read.
+struct Overrides {
+  std::vector<Axis> axes;
+  json limits = json::object();
+  std::filesystem::path corpus;
+  std::set<std::string> used;  ///< places of overrides that some sweep had an axis for
+
+  /// Throws InputError or OptionError.
+  explicit Overrides(const Selection& selection);
+
+ private:
+  void add_setting(Axis setting);
+};
+
+}  // namespace lavo
