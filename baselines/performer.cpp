@@ -144,7 +144,7 @@ void Performer::count_training_forward() {
     const int64_t heads = projection_.dim() == 3 ? projection_.size(0) : 1;
     const int64_t redraws = training_forwards_ / options_.redraw_interval;
     auto generator =
-        torch::make_generator<at::CPUGeneratorImpl>(redraw_seed_ + static_cast<uint64_t>(redraws));
+        make_generator(static_cast<uint32_t>(redraw_seed_ + static_cast<uint64_t>(redraws)));
     const Tensor fresh = draw(heads, projection_.size(-1), generator);
     // New storage: a backward pass that is still to come works with the old one.
     projection_.set_data(fresh.to(projection_.options()));

@@ -90,7 +90,7 @@ class Performer final : public MechanismOf<Performer, FeatureMechanism> {
 
   Options options_;
   Tensor projection_;
-  uint64_t redraw_seed_ = 0;  ///< the k-th redraw has this one + k
+  uint64_t redraw_seed_ = 0;  ///< the k-th redraw has the low half of this + k
   int64_t training_forwards_ = 0;
 };
 

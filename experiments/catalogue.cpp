@@ -5,6 +5,7 @@
 
 #include "baselines/table.h"
 #include "experiments/data/corpus.h"
+#include "experiments/data/data_sets.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
 #include "lavo/core/mechanism.h"
@@ -131,18 +132,21 @@ json describe_experiments() {
 }
 
 json describe_data() {
-  const auto corpus = load_corpus({});
-  json documents = json::array();
-  for (size_t split = 0; split < kSplits.size(); ++split) {
-    for (const Document& document : corpus->documents[split]) {
-      documents.push_back(
-          {{"split", kSplits[split]}, {"name", document.name}, {"bytes", document.text.size()}});
+  json described = json::array();
+  for (const DataSet& set : data_sets()) {
+    const auto corpus = load_corpus(set.place);
+    json documents = json::array();
+    for (size_t split = 0; split < kSplits.size(); ++split) {
+      for (const Document& document : corpus->documents[split]) {
+        documents.push_back(
+            {{"split", kSplits[split]}, {"name", document.name}, {"bytes", document.text.size()}});
+      }
     }
+    json row = describe_corpus(*corpus);
+    row.update({{"title", set.title}, {"source", set.source}, {"documents", documents}});
+    described.push_back(row);
   }
-  return json::array({{{"name", corpus->name},
-                       {"digest", corpus->digest},
-                       {"rule", corpus->rule},
-                       {"documents", documents}}});
+  return described;
 }
 
 }  // namespace lavo

@@ -27,8 +27,9 @@ struct Case {
   json limits = json::object();  ///< from the sweep's [limits], unknown keys already refused
   int block = 0;                 ///< which of blocks(...) this is
   std::filesystem::path directory =
-      {};  ///< of the run: trained models live under it, shared by sweeps
-  std::filesystem::path corpus = {};  ///< empty: the novels that come with the project
+      {};                        ///< of the run: trained models live under it, shared by sweeps
+  std::string corpus = {};       ///< a data set of the table, a file or a folder; empty: the first
+  std::string data_digest = {};  ///< of the data that the cell's id names
   std::function<void(const std::string&)> progress = [](const std::string&) {
   };  ///< a short line for the terminal
 };
@@ -54,10 +55,11 @@ class Experiment {
   /// Timed cells run in several blocks, interleaved over the sweep; others in one.
   virtual int blocks(const json& /*limits*/) const { return 1; }
   /// What else the result depends on: the digest of the corpus it reads ("" for none).
-  virtual std::string data_digest(const json& /*axes*/,
-                                  const std::filesystem::path& /*corpus*/) const {
+  virtual std::string data_digest(const json& /*axes*/, const std::string& /*corpus*/) const {
     return "";
   }
+  /// A line for whoever starts a run on these data, on what of them is not read; mostly "".
+  virtual std::string data_notice(const std::string& /*corpus*/) const { return ""; }
   /// Whether a cell needs the CPU for itself; others run beside each other, a core for each thread.
   virtual bool runs_alone() const { return true; }
   virtual Outcome run(const Case& cell) const = 0;

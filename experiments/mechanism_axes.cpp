@@ -19,7 +19,7 @@ int64_t default_threads() {
 
 void move_parameters(Mechanism& mechanism, uint64_t seed) {
   torch::NoGradGuard no_grad;
-  auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
+  auto generator = make_generator(seed);
   for (Tensor& x : mechanism.parameters()) {
     x.add_(torch::randn(x.sizes(), generator, torch::kFloat64).mul_(0.1).to(x.options()));
   }

@@ -4,6 +4,7 @@
 #include "experiments/efficiency/efficiency.h"
 #include "experiments/language_model/language_model.h"
 #include "experiments/numerics/numerics.h"
+#include "experiments/state_tracking/state_tracking.h"
 #include "lavo/core/check.h"
 
 namespace lavo {
@@ -16,6 +17,7 @@ std::vector<std::unique_ptr<Experiment>>& experiment_table() {
     rows.push_back(std::make_unique<Efficiency>());
     rows.push_back(std::make_unique<Numerics>());
     rows.push_back(std::make_unique<LanguageModel>());
+    rows.push_back(std::make_unique<StateTracking>());
     return rows;
   }();
   return table;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <ATen/Parallel.h>
 
+#include <cmath>
+
 #include "experiments/cli/command.h"
 #include "experiments/data/corpus.h"
 #include "experiments/harness/sweep/selection.h"
@@ -26,6 +28,8 @@ struct Settings {
     v.integer("test_bytes", test_bytes, between(2, 1e15), "of the split's text that are scored");
   }
 };
+
+constexpr int64_t kLongestContext = 1 << 24;  ///< tokens, as of the axis `context`
 
 struct EvaluateArguments {
   std::string checkpoint, device = "cpu", prompt;
@@ -54,13 +58,15 @@ json measure(const Checkpoint& c, const Settings& settings, const Corpus& corpus
   const auto texts = first_bytes(corpus.split(settings.split), settings.test_bytes);
   json rows = json::array();
   for (const int64_t context : contexts) {
-    const TextLosses losses = score_texts(*c.model, c.tokenizer, texts, context);
+    const TextLosses losses = score_texts(*c.model, *c.tokenizer, texts, context);
     rows.push_back({{"context", context},
                     {"bits_per_byte", losses.bits_per_byte()},
                     {"perplexity_per_byte", losses.perplexity_per(losses.bytes)},
-                    {"perplexity_per_word", losses.perplexity_per(losses.words)},
                     {"bytes", losses.bytes},
                     {"words", losses.words}});
+    // A text without white space is one word, whose perplexity is beyond any number.
+    const double per_word = losses.perplexity_per(losses.words);
+    if (std::isfinite(per_word)) rows.back()["perplexity_per_word"] = per_word;
   }
   return rows;
 }
@@ -79,9 +85,13 @@ void print_table(const json& result) {
   fmt::print("{:>9}  {:>9}  {:>15}  {:>15}\n", "context", "bit/byte", "perplexity/byte",
              "perplexity/word");
   for (const json& row : rows) {
-    fmt::print("{:>9}  {:>9.4f}  {:>15.4f}  {:>15.5g}\n", row.at("context").get<int64_t>(),
+    const std::string per_word =
+        row.contains("perplexity_per_word")
+            ? fmt::format("{:.5g}", row["perplexity_per_word"].get<double>())
+            : "-";
+    fmt::print("{:>9}  {:>9.4f}  {:>15.4f}  {:>15}\n", row.at("context").get<int64_t>(),
                row.at("bits_per_byte").get<double>(), row.at("perplexity_per_byte").get<double>(),
-               row.at("perplexity_per_word").get<double>());
+               per_word);
   }
   if (result.contains("sample")) {
     fmt::print("\nsample   (temperature {}, seed {})\n{}\n", result.at("temperature").get<double>(),
@@ -92,10 +102,13 @@ void print_table(const json& result) {
 int run_evaluate(EvaluateArguments& a) {
   const Settings settings = read_settings(a.sets);
   for (const int64_t context : a.contexts) {
-    require<OptionError>(context >= 1, "evaluate: --context must be at least 1, got {}", context);
+    require<OptionError>(context >= 1 && context <= kLongestContext,
+                         "evaluate: --context must be 1 ... {}, got {}", kLongestContext, context);
   }
   const torch::Device device = require_device("evaluate", a.device);
   const Checkpoint checkpoint = load_checkpoint(a.checkpoint);
+  require<InputError>(checkpoint.tokenizer.has_value(),
+                      "{}: not a model of text, it has no tokenizer", a.checkpoint);
   const auto corpus = load_corpus(settings.corpus);
   if (a.threads > 0) at::set_num_threads(static_cast<int>(a.threads));
   checkpoint.model->to(device);
@@ -110,7 +123,7 @@ int run_evaluate(EvaluateArguments& a) {
   if (a.sample.tokens > 0) {
     a.sample.seed = static_cast<uint64_t>(a.seed);
     result["sample"] =
-        a.prompt + continue_text(*checkpoint.model, checkpoint.tokenizer, a.prompt, a.sample);
+        a.prompt + continue_text(*checkpoint.model, *checkpoint.tokenizer, a.prompt, a.sample);
     result["temperature"] = a.sample.temperature;
     result["seed"] = a.seed;
   }
@@ -138,10 +151,10 @@ void add_evaluate(CLI::App& program, int& exit_code) {
   command->add_option("--context", a->contexts, "windows to score, tokens: 512,1024,4096")
       ->delimiter(',');
   command->add_option("--sample", a->sample.tokens, "tokens of text to write; 0: none")
-      ->check(integer_at_least_zero())
+      ->check(CLI::Range(int64_t{0}, kLongestContext))
       ->capture_default_str();
   command->add_option("--prompt", a->prompt, "what the sample goes on from");
-  command->add_option("--temperature", a->sample.temperature, "0: always the likeliest token")
+  command->add_option("--temperature", a->sample.temperature, "below 1e-6: the likeliest token")
       ->check(number_in(0))
       ->capture_default_str();
   command->add_option("--seed", a->seed, "of the sample")
@@ -149,7 +162,7 @@ void add_evaluate(CLI::App& program, int& exit_code) {
       ->capture_default_str();
   command->add_option("--device", a->device, "cpu, cuda, cuda:1 ...")->capture_default_str();
   command->add_option("--threads", a->threads, "of the CPU; default: all")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 4096));
   command->add_flag("--json", a->as_json, "JSON in place of the table");
   command->footer(
       "Example: lavo-bench evaluate out/models/0123456789abcdef --set corpus=my_book.txt\n"

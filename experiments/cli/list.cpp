@@ -80,12 +80,21 @@ void print_experiment(const json& e) {
 }
 
 void print_data(const json& d) {
-  fmt::print("{}: {}\n    SHA-256 {}\n", shown(d["name"]), shown(d["rule"]), shown(d["digest"]));
+  fmt::print("{}: {}, {}\n    {}\n    SHA-256 {}\n", shown(d["name"]), shown(d["title"]),
+             shown(d["rule"]), shown(d["source"]), shown(d["digest"]));
   std::vector<std::vector<std::string>> rows = {{"split", "bytes", "document"}};
   for (const json& document : d["documents"]) {
     rows.push_back({document["split"], shown(document["bytes"]), document["name"]});
   }
   print_columns(rows, "    ");
+  for (const auto& [split, sums] : d["splits"].items()) {
+    fmt::print("    {}: {} documents, {} bytes\n", split, shown(sums["documents"]),
+               shown(sums["bytes"]));
+  }
+  for (const json& file : d["left_out"]) {
+    fmt::print("    left out: {} ({})\n", shown(file["name"]), shown(file["reason"]));
+  }
+  for (const json& warning : d["warnings"]) fmt::print("    warning: {}\n", shown(warning));
 }
 
 void print_topic(const std::string& topic, bool as_json) {

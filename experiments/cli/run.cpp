@@ -77,6 +77,7 @@ int run(RunArguments& given) {
     }
   }
   const Plan plan = make_plan(*given.selection);
+  for (const std::string& notice : plan.notices) fmt::print(stderr, "{}\n", notice);
   const RunSummary summary = run_plan(plan, selectors_as_json(*given.selection), options);
   fmt::print("{}\n", counts(summary));
   return exit_code_of(summary, given.fail_on);

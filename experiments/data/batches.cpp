@@ -4,20 +4,9 @@
 #include <algorithm>
 
 #include "lavo/core/check.h"
+#include "lavo/core/random.h"
 
 namespace lavo {
-namespace {
-
-/// splitmix64 (Steele, Lea and Flood 2014): one well mixed number for each input.
-uint64_t mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-  x = (x ^ x >> 27) * 0x94d049bb133111eb;
-  return x ^ x >> 31;
-}
-
-}  // namespace
-
 Batches::Batches(const std::vector<TokenText>& texts, int64_t batch, int64_t context, uint64_t seed,
                  torch::Device device, int64_t first)
     : texts_(texts), batch_(batch), context_(context), seed_(seed), device_(device), index_(first) {

@@ -2,18 +2,16 @@
 #include "experiments/data/corpus.h"
 
 #include <ATen/Parallel.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
+#include "experiments/data/data_sets.h"
+#include "experiments/data/titles.h"
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
 #include "lavo/core/sha256.h"
@@ -22,50 +20,6 @@ namespace lavo {
 namespace {
 
 namespace fs = std::filesystem;
-
-Document map_document(const fs::path& path, const std::string& name) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status = {};
-  const bool is_open = file >= 0 && ::fstat(file, &status) == 0;
-  const auto size = static_cast<size_t>(status.st_size);
-  void* data =
-      is_open && size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0) : nullptr;
-  const int reason = errno;
-  if (file >= 0) ::close(file);
-  require<InputError>(is_open && data != MAP_FAILED, "{}: cannot be read: {}", path.string(),
-                      std::strerror(reason));
-  if (!data) return {name, "", nullptr};
-  return {name,
-          {static_cast<const char*>(data), size},
-          std::shared_ptr<const void>(data, [size](void* p) { ::munmap(p, size); })};
-}
-
-bool is_text_name(const fs::path& path) {
-  static const std::vector<std::string> kinds = {".txt", ".text", ".md", ".raw", ".tokens"};
-  const std::string stem = path.stem().string();
-  return std::ranges::find(kinds, path.extension().string()) != kinds.end() && stem != "README" &&
-         stem != "LICENSE";
-}
-
-/// Every text under `folder`, in the order of their names.
-std::vector<Document> read_folder(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_text_name(entry.path())) {
-      names.push_back(fs::relative(entry.path(), folder).generic_string());
-    }
-  }
-  std::ranges::sort(names);
-  std::vector<Document> documents;
-  for (const std::string& name : names) {
-    Document document = map_document(folder / name, name);
-    if (!document.text.empty()) documents.push_back(std::move(document));
-  }
-  require<InputError>(!documents.empty(),
-                      "corpus {}: no text in it (files .txt, .text, .md, .raw or .tokens)",
-                      folder.string());
-  return documents;
-}
 
 /// The split that a name speaks of: one of its words is train, valid, test or a synonym.
 std::optional<Split> named_split(const std::string& name) {
@@ -91,7 +45,8 @@ void cut_by_position(Corpus& corpus, const Document& whole) {
   size_t begin = 0;
   for (const Split split : {Split::kTrain, Split::kValid, Split::kTest}) {
     const size_t end = ends[static_cast<size_t>(split)];
-    put(corpus, split, {whole.name, whole.text.substr(begin, end - begin), whole.mapping});
+    put(corpus, split,
+        {whole.name, whole.text.substr(begin, end - begin), whole.mapping, whole.mark});
     begin = end;
   }
 }
@@ -115,10 +70,16 @@ void divide_by_list(Corpus& corpus, const fs::path& list, std::vector<Document> 
       documents.erase(document);
     }
   }
+  for (const Document& d : documents) corpus.left_out.push_back({d.name, "not in splits.json"});
 }
 
 void divide(Corpus& corpus, const fs::path& folder) {
-  std::vector<Document> documents = read_folder(folder);
+  TextFiles files = read_text_folder(folder);
+  std::vector<Document> documents = std::move(files.documents);
+  corpus.left_out = std::move(files.left_out);
+  require<InputError>(!documents.empty(),
+                      "corpus {}: no text in it (files .txt, .text, .md, .raw or .tokens)",
+                      folder.string());
   const auto is_named = [](const Document& d) { return named_split(d.name).has_value(); };
   if (fs::exists(folder / "splits.json")) {
     corpus.rule = "as splits.json lists";
@@ -126,7 +87,11 @@ void divide(Corpus& corpus, const fs::path& folder) {
   } else if (std::ranges::any_of(documents, is_named)) {
     corpus.rule = "by the names of folders and files";
     for (Document& d : documents) {
-      if (const auto split = named_split(d.name)) put(corpus, *split, std::move(d));
+      if (const auto split = named_split(d.name)) {
+        put(corpus, *split, std::move(d));
+      } else {
+        corpus.left_out.push_back({d.name, "no split in its name"});
+      }
     }
   } else if (documents.size() < 3) {
     corpus.rule = "each document cut by position, 80 : 10 : 10";
@@ -144,36 +109,66 @@ void divide(Corpus& corpus, const fs::path& folder) {
   }
 }
 
-std::string digest_of(const Corpus& corpus) {
-  std::vector<std::pair<std::string, std::string_view>> parts;
-  for (size_t split = 0; split < kSplits.size(); ++split) {
-    for (const Document& d : corpus.documents[split]) {
-      parts.emplace_back(kSplits[split] + " " + d.name, d.text);
-    }
+/// SHA-256 of each document, split after split.
+std::vector<std::string> hashes_of(const Corpus& corpus) {
+  std::vector<std::string_view> texts;
+  for (const auto& documents : corpus.documents) {
+    for (const Document& d : documents) texts.push_back(d.text);
   }
-  std::vector<std::string> hashes(parts.size());
-  at::parallel_for(0, static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
+  std::vector<std::string> hashes(texts.size());
+  at::parallel_for(0, static_cast<int64_t>(texts.size()), 1, [&](int64_t begin, int64_t end) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      hashes[i] = sha256(parts[i].second);
+      hashes[i] = sha256(texts[i]);
     }
   });
+  return hashes;
+}
+
+/// Fills digest and warnings.
+void look_through(Corpus& corpus) {
+  const std::vector<std::string> hashes = hashes_of(corpus);
   Sha256 whole;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    whole.update(hashes[i] + " " + parts[i].first + "\n");
+  std::map<std::string, std::pair<size_t, std::string>> first_of;  ///< split and name, by hash
+  size_t i = 0;
+  for (size_t split = 0; split < kSplits.size(); ++split) {
+    for (const Document& d : corpus.documents[split]) {
+      const std::string& hash = hashes[i++];
+      whole.update(hash + " " + kSplits[split] + " " + d.name + "\n");
+      const auto& [other, name] = first_of.try_emplace(hash, split, d.name).first->second;
+      if (other == split) continue;
+      corpus.warnings.push_back(fmt::format("{} ({}) and {} ({}) are the same text", name,
+                                            kSplits[other], d.name, kSplits[split]));
+    }
   }
-  return whole.hex();
+  corpus.digest = whole.hex();
+  const std::vector<std::string> shared =
+      shared_titles(corpus.split(Split::kTrain), corpus.split(Split::kTest));
+  if (shared.empty()) return;
+  corpus.warnings.push_back(fmt::format("{} title{} of test also in train: '{}'{}", shared.size(),
+                                        shared.size() == 1 ? " is" : "s are", shared[0],
+                                        shared.size() > 1 ? ", ..." : ""));
+}
+
+/// The last part of the path as it was given: a link's own name.
+std::string name_of(const fs::path& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return valid_utf8((whole.has_filename() ? whole : whole.parent_path()).filename().string());
 }
 
 std::shared_ptr<const Corpus> read_corpus(const fs::path& path) {
-  require<InputError>(fs::exists(path), "corpus {}: there is no such file or folder",
-                      path.string());
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  require<InputError>(fs::exists(status), "corpus {}: {}", path.string(),
+                      status.type() == fs::file_type::not_found
+                          ? "a broken link, or no file or folder"
+                          : error.message());
   auto corpus = std::make_shared<Corpus>();
-  corpus->name = fs::canonical(path).filename().string();
-  if (fs::is_directory(path)) {
+  corpus->name = name_of(path);
+  if (fs::is_directory(status)) {
     divide(*corpus, path);
   } else {
     corpus->rule = "one document cut by position, 80 : 10 : 10";
-    cut_by_position(*corpus, map_document(path, corpus->name));
+    cut_by_position(*corpus, read_text_file(path, corpus->name));
   }
   for (const Split split : {Split::kTrain, Split::kTest}) {
     size_t bytes = 0;
@@ -181,7 +176,7 @@ std::shared_ptr<const Corpus> read_corpus(const fs::path& path) {
     require<InputError>(bytes > 1, "corpus {}: no text to {} on (divided {})", path.string(),
                         kSplits[static_cast<size_t>(split)], corpus->rule);
   }
-  corpus->digest = digest_of(*corpus);
+  look_through(*corpus);
   return corpus;
 }
 
@@ -190,11 +185,57 @@ std::shared_ptr<const Corpus> read_corpus(const fs::path& path) {
 std::shared_ptr<const Corpus> load_corpus(const fs::path& path) {
   static std::mutex mutex;
   static std::map<std::string, std::shared_ptr<const Corpus>> known;
-  const fs::path place = path.empty() ? fs::path(LAVO_CORPUS) : path;
+  const fs::path place = find_data(path.string());
   const std::lock_guard lock(mutex);
   auto& corpus = known[place.string()];
   if (!corpus) corpus = read_corpus(place);
   return corpus;
+}
+
+void require_unchanged(const Corpus& corpus) {
+  for (const auto& documents : corpus.documents) {
+    for (const Document& d : documents) require_unchanged(d.mark);
+  }
+}
+
+nlohmann::json describe_corpus(const Corpus& corpus) {
+  constexpr size_t kNamed = 20;  ///< files left out that are named
+  nlohmann::json splits = nlohmann::json::object(), left_out = nlohmann::json::array();
+  std::set<std::string> read;  // a document that is cut is on three sides
+  for (size_t split = 0; split < kSplits.size(); ++split) {
+    size_t bytes = 0;
+    for (const Document& d : corpus.documents[split]) {
+      bytes += d.text.size();
+      read.insert(d.name);
+    }
+    splits[kSplits[split]] = {{"documents", corpus.documents[split].size()}, {"bytes", bytes}};
+  }
+  for (size_t i = 0; i < std::min(kNamed, corpus.left_out.size()); ++i) {
+    const LeftOut& file = corpus.left_out[i];
+    left_out.push_back({{"name", valid_utf8(file.name)}, {"reason", file.reason}});
+  }
+  nlohmann::json warnings = nlohmann::json::array();
+  for (const std::string& warning : corpus.warnings) warnings.push_back(valid_utf8(warning));
+  return {{"name", corpus.name},       {"digest", corpus.digest},
+          {"rule", corpus.rule},       {"splits", splits},
+          {"files_read", read.size()}, {"files_left_out", corpus.left_out.size()},
+          {"left_out", left_out},      {"warnings", warnings}};
+}
+
+std::string corpus_notice(const Corpus& corpus) {
+  if (corpus.left_out.empty() && corpus.warnings.empty()) return "";
+  std::map<std::string, int64_t> reasons;
+  for (const LeftOut& file : corpus.left_out) ++reasons[file.reason];
+  std::string text =
+      fmt::format("corpus {}: {} files left out", corpus.name, corpus.left_out.size());
+  const char* mark = " (";
+  for (const auto& [reason, count] : reasons) {
+    text += fmt::format("{}{} {}", mark, count, reason);
+    mark = ", ";
+  }
+  if (!reasons.empty()) text += ")";
+  for (const std::string& warning : corpus.warnings) text += "; warning: " + warning;
+  return on_one_line(text);
 }
 
 int64_t count_words(std::string_view text) {

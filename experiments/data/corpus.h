@@ -4,36 +4,35 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "experiments/data/text_files.h"
 
 namespace lavo {
 
 enum class Split { kTrain, kValid, kTest };
 inline const std::vector<std::string> kSplits = {"train", "valid", "test"};
 
-/// A text in its file, mapped into memory and read only where it is used.
-struct Document {
-  std::string name;  ///< path inside the corpus
-  std::string_view text;
-  std::shared_ptr<const void> mapping;  ///< keeps `text` valid
-};
-
 struct Corpus {
   std::string name;    ///< of the folder or file
   std::string digest;  ///< SHA-256 over every document's split, name and SHA-256
   std::string rule;    ///< how it was divided, for the record
   std::array<std::vector<Document>, 3> documents;
+  std::vector<LeftOut> left_out;      ///< files that are on no side, by name
+  std::vector<std::string> warnings;  ///< a text or a title on two sides
 
   const std::vector<Document>& split(Split s) const { return documents[static_cast<size_t>(s)]; }
 };
 
-/// A folder or a file of the user's, or for an empty path the novels that come with the project.
-/// Files taken: .txt, .text, .md, .raw, .tokens, without README and LICENSE. They are divided by
-/// the first rule that fits:
+/// A data set of the table by its name, or a folder or a file of the user's; for an empty path the
+/// novels that come with the project. text_files.h says which files of a folder are texts. They are
+/// divided by the first rule that fits:
 ///
 ///   one file            cut by position: the first 80 % train, 10 % valid, 10 % test
 ///   splits.json         {"train": [names], "valid": [...], "test": [...]} in the folder
@@ -46,6 +45,16 @@ struct Corpus {
 ///
 /// Throws InputError: nothing there, no text, an empty train or test split.
 std::shared_ptr<const Corpus> load_corpus(const std::filesystem::path& path);
+
+/// Throws InputError where one of its files was written since it was loaded.
+void require_unchanged(const Corpus& corpus);
+
+/// For records and lists: name, digest, rule, documents and bytes of each split, how many files were
+/// read and left out, the first of those with the reason, and the warnings.
+nlohmann::json describe_corpus(const Corpus& corpus);
+
+/// One line where files were left out or there is a warning, else "".
+std::string corpus_notice(const Corpus& corpus);
 
 /// Whitespace-separated words that begin in the text.
 int64_t count_words(std::string_view text);

@@ -89,7 +89,7 @@ Check check_output(Mechanism& mechanism, const Inputs& in, const Tensor& output,
 Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vector<int64_t>& rows,
                       uint64_t seed) {
   const torch::ScalarType type = given.query.scalar_type();
-  auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
+  auto generator = make_generator(seed);
   const Shape s = given.shape();
   const Tensor weight_BHRE =
       torch::randn({s.B, s.H, static_cast<int64_t>(rows.size()), s.E}, generator, torch::kFloat64)

@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "experiments/data/corpus.h"
 #include "experiments/experiment.h"
-#include "experiments/models/trained_model.h"
+#include "experiments/models/model_axes.h"
 
 namespace lavo {
 
 enum class TokenKind { kBytes, kBpe };
-enum class TrainingType { kFloat32, kBfloat16 };
 
-struct LanguageModelAxes {
-  std::string mechanism = "lavo";
-  std::optional<PositionEncoding> position_encoding;
-  int64_t layers = 2, width = 64, heads = 2;
-  int64_t context = 512, batch = 2, accumulate = 1, steps = 600, warmup = 50;
-  double learning_rate = 8e-3, weight_decay = 0.1, clip = 1;
+struct LanguageModelAxes : ModelAxes {
   TokenKind tokenizer = TokenKind::kBytes;
   std::optional<int64_t> vocabulary;
-  std::optional<TrainingType> dtype;
-  std::string device = "cpu";
-  int64_t threads = 1;
-  int64_t seed = 0;
   Split split = Split::kTest;
   int64_t test_bytes = 32768;
   int64_t test_factor = 8;
 
   void visit(OptionVisitor& v);
+  /// Scored at these: 1, 2, 4, ... test_factor times the context.
+  std::vector<int64_t> contexts() const;
 };
 
 /// Trains a small causal transformer on text and scores it on documents that it has not seen, at
@@ -50,9 +43,12 @@ class LanguageModel final : public Experiment {
   json resolve(const json& given) const override;
   std::string refused(const json& axes) const override;
   Prediction predict(const json& axes, const json& limits) const override;
-  std::string data_digest(const json& axes, const std::filesystem::path& corpus) const override {
+  std::string data_digest(const json& axes, const std::string& corpus) const override {
     (void)axes;
     return load_corpus(corpus)->digest;
+  }
+  std::string data_notice(const std::string& corpus) const override {
+    return corpus_notice(*load_corpus(corpus));
   }
   bool runs_alone() const override { return false; }
   Outcome run(const Case& cell) const override;

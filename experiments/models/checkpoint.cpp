@@ -7,6 +7,7 @@
 
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "lavo/core/sha256.h"
 
 namespace lavo {
 namespace {
@@ -22,14 +23,27 @@ void for_each_tensor(const torch::nn::Module& module, Use use) {
   }
 }
 
-json describe(const Checkpoint& c) {
-  json merges = json::array();
-  for (const auto& [left, right] : c.tokenizer.merges()) merges.push_back({left, right});
-  return {{"schema", kSchema},
-          {"model", write_options(c.model->options())},
-          {"mechanism_options", c.mechanism_options},
-          {"merges", merges},
-          {"training", c.training}};
+json describe(const Checkpoint& c, const std::string& weights) {
+  json about = {{"schema", kSchema},
+                {"model", write_options(c.model->options())},
+                {"mechanism_options", c.mechanism_options},
+                {"weights_sha256", weights},
+                {"training", c.training}};
+  if (c.tokenizer) {
+    json& merges = about["merges"] = json::array();
+    for (const auto& [left, right] : c.tokenizer->merges()) merges.push_back({left, right});
+  }
+  return about;
+}
+
+/// The tensors, which must be those that were described. Models written before there was a digest
+/// have none.
+NamedTensors read_weights(const fs::path& file, const json& about) {
+  const std::string bytes = read_text(file);
+  const std::string wanted = about.value("weights_sha256", "");
+  require<InputError>(wanted.empty() || sha256(bytes) == wanted,
+                      "{}: not the weights that model.json beside it describes", file.string());
+  return parse_safetensors(bytes, file.string());
 }
 
 }  // namespace
@@ -42,21 +56,23 @@ NamedTensors module_tensors(const torch::nn::Module& module) {
   return tensors;
 }
 
-void load_module(torch::nn::Module& module, const NamedTensors& tensors, const std::string& source,
-                 const std::vector<std::string>& others) {
-  torch::NoGradGuard no_grad;
+const Tensor& require_tensor(const NamedTensors& tensors, const std::string& name,
+                             const Tensor& like, const std::string& source) {
+  const auto found = tensors.find(name);
+  require<InputError>(found != tensors.end(), "{}: tensor '{}' is missing", source, name);
+  const Tensor& given = found->second;
+  require<InputError>(given.sizes() == like.sizes() && given.scalar_type() == like.scalar_type(),
+                      "{}: tensor '{}' is {} [{}], wanted {} [{}]", source, name,
+                      toString(given.scalar_type()), fmt::join(given.sizes(), ", "),
+                      toString(like.scalar_type()), fmt::join(like.sizes(), ", "));
+  return given;
+}
+
+void check_module(const torch::nn::Module& module, const NamedTensors& tensors,
+                  const std::string& source, const std::vector<std::string>& others) {
   std::vector<std::string> names;
   for_each_tensor(module, [&](const std::string& name, const Tensor& value) {
-    const auto found = tensors.find(name);
-    require<InputError>(found != tensors.end(), "{}: tensor '{}' is missing", source, name);
-    const Tensor& given = found->second;
-    require<InputError>(
-        given.sizes() == value.sizes() && given.scalar_type() == value.scalar_type(),
-        "{}: tensor '{}' is {} [{}], wanted {} [{}]", source, name, toString(given.scalar_type()),
-        fmt::join(given.sizes(), ", "), toString(value.scalar_type()),
-        fmt::join(value.sizes(), ", "));
-    Tensor target = value;
-    target.copy_(given);
+    require_tensor(tensors, name, value, source);
     names.push_back(name);
   });
   for (const auto& [name, value] : tensors) {
@@ -68,9 +84,19 @@ void load_module(torch::nn::Module& module, const NamedTensors& tensors, const s
   }
 }
 
+void load_module(torch::nn::Module& module, const NamedTensors& tensors, const std::string& source,
+                 const std::vector<std::string>& others) {
+  check_module(module, tensors, source, others);
+  torch::NoGradGuard no_grad;
+  for_each_tensor(module,
+                  [&](const std::string& name, Tensor value) { value.copy_(tensors.at(name)); });
+}
+
 void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
-  write_safetensors(folder / "model.safetensors", module_tensors(*checkpoint.model));
-  write_atomically(folder / "model.json", describe(checkpoint).dump(2) + "\n");
+  const fs::path weights = folder / "model.safetensors";
+  write_safetensors(weights, module_tensors(*checkpoint.model));
+  const json about = describe(checkpoint, sha256(read_text(weights)));
+  write_atomically(folder / "model.json", about.dump(2) + "\n");
 }
 
 Checkpoint load_checkpoint(const fs::path& path) {
@@ -86,13 +112,15 @@ Checkpoint load_checkpoint(const fs::path& path) {
     Checkpoint checkpoint;
     checkpoint.mechanism_options = about.at("mechanism_options");
     checkpoint.training = about.at("training");
-    checkpoint.tokenizer = Tokenizer(about.at("merges").get<std::vector<Tokenizer::Merge>>());
-    require<InputError>(checkpoint.tokenizer.vocabulary() == options.vocabulary,
-                        "{}: {} tokens in the merges, {} in the model", about_file.string(),
-                        checkpoint.tokenizer.vocabulary(), options.vocabulary);
+    if (about.contains("merges")) {
+      checkpoint.tokenizer = Tokenizer(about["merges"].get<std::vector<Tokenizer::Merge>>());
+      require<InputError>(checkpoint.tokenizer->vocabulary() == options.vocabulary,
+                          "{}: {} tokens in the merges, {} in the model", about_file.string(),
+                          checkpoint.tokenizer->vocabulary(), options.vocabulary);
+    }
     checkpoint.model = std::make_shared<Transformer>(options, checkpoint.mechanism_options, 0);
     const fs::path weights = folder / "model.safetensors";
-    load_module(*checkpoint.model, read_safetensors(weights), weights.string());
+    load_module(*checkpoint.model, read_weights(weights, about), weights.string());
     checkpoint.model->eval();
     return checkpoint;
   } catch (const json::exception& error) {
@@ -100,6 +128,15 @@ Checkpoint load_checkpoint(const fs::path& path) {
     fail<InputError>("{}: not a checkpoint's description: {}", about_file.string(),
                      text.substr(text.find(' ') + 1));
   }
+}
+
+std::string put_aside(const fs::path& path, const std::string& reason) {
+  const fs::path aside = path.string() + ".unusable";
+  std::error_code error;
+  fs::remove_all(aside, error);
+  fs::rename(path, aside, error);
+  require<InputError>(!error, "{}: and it cannot be put aside: {}", reason, error.message());
+  return fmt::format("{}: put aside as {}", reason, aside.filename().string());
 }
 
 }  // namespace lavo

@@ -6,10 +6,14 @@
 namespace lavo {
 namespace {
 
+/// Differences of logits are no smaller than this: below it nothing but the likeliest is drawn, and
+/// logits over the temperature would leave the range of float32.
+constexpr double kGreedyBelow = 1e-6;
+
 /// Logits of the last token: streamed, or from the whole text again where there is no state.
 class Continuation {
  public:
-  explicit Continuation(Transformer& model) : model_(model) {
+  explicit Continuation(Model& model) : model_(model) {
     try {
       state_ = model.new_state();
     } catch (const OptionError&) {
@@ -23,20 +27,20 @@ class Continuation {
   }
 
  private:
-  Transformer& model_;
-  std::optional<TransformerState> state_;
+  Model& model_;
+  std::optional<StreamState> state_;
   Tensor seen_;
 };
 
 }  // namespace
 
-std::string continue_text(Transformer& model, const Tokenizer& tokenizer, std::string_view prompt,
+std::string continue_text(Model& model, const Tokenizer& tokenizer, std::string_view prompt,
                           const SamplingOptions& options) {
   require<OptionError>(options.temperature >= 0, "temperature must be at least 0, got {}",
                        options.temperature);
   torch::NoGradGuard no_grad;
   model.eval();
-  auto generator = torch::make_generator<at::CPUGeneratorImpl>(options.seed);
+  auto generator = make_generator(options.seed);
   std::vector<int64_t> tokens;
   for (const uint16_t token : tokenizer.encode(prompt.empty() ? "\n" : prompt)) {
     tokens.push_back(token);
@@ -46,7 +50,7 @@ std::string continue_text(Transformer& model, const Tokenizer& tokenizer, std::s
   std::vector<int64_t> drawn;
   for (int64_t i = 0; i < options.tokens; ++i) {
     const Tensor logits = continuation.last_logits(next.to(model.device()));
-    const Tensor token = options.temperature == 0
+    const Tensor token = options.temperature < kGreedyBelow
                              ? logits.argmax(0, /*keepdim=*/true)
                              : torch::multinomial(torch::softmax(logits / options.temperature, 0),
                                                   1, /*replacement=*/false, generator);

@@ -77,6 +77,11 @@ EventFile::EventFile(const std::filesystem::path& folder) {
   record(field_double(1, wall_time_s()) + field_bytes(3, "brain.Event:2"));
 }
 
+void EventFile::session_start(int64_t first_step) {
+  record(field_double(1, wall_time_s()) + field_integer(2, first_step) +
+         field_bytes(7, field_integer(1, /*START*/ 1)));
+}
+
 void EventFile::scalar(const std::string& tag, int64_t step, float value) {
   const std::string summary_value = field_bytes(1, tag) + field_float(2, value);
   record(field_double(1, wall_time_s()) + field_integer(2, step) +

@@ -14,10 +14,8 @@ namespace {
 
 constexpr int64_t kTokensAtOnce = 4096;
 
-double to_bits(double nats) { return nats / std::log(2.0); }
-
 /// Losses [rows, length] of the windows that begin at `begin`, one after the other.
-Tensor window_losses(Transformer& model, const Tensor& tokens, int64_t begin, int64_t rows,
+Tensor window_losses(Model& model, const Tensor& tokens, int64_t begin, int64_t rows,
                      int64_t length) {
   const auto windows = [&](int64_t from) {
     return tokens.narrow(0, from, rows * length).view({rows, length}).to(model.device());
@@ -29,7 +27,7 @@ Tensor window_losses(Transformer& model, const Tensor& tokens, int64_t begin, in
       .to(torch::kCPU, torch::kFloat32);
 }
 
-void score_text(Transformer& model, const Tensor& tokens, TextLosses& losses) {
+void score_text(Model& model, const Tensor& tokens, TextLosses& losses) {
   const int64_t context = losses.context, scored = tokens.size(0) - 1;
   for (int64_t begin = 0; begin < scored;) {
     const int64_t whole = (scored - begin) / context;
@@ -50,7 +48,7 @@ void score_text(Transformer& model, const Tensor& tokens, TextLosses& losses) {
 
 }  // namespace
 
-TextLosses score_texts(Transformer& model, const Tokenizer& tokenizer,
+TextLosses score_texts(Model& model, const Tokenizer& tokenizer,
                        const std::vector<std::string_view>& texts, int64_t context) {
   require<OptionError>(context >= 1, "context must be at least 1, got {}", context);
   torch::NoGradGuard no_grad;

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "experiments/data/tokenizer.h"
-#include "experiments/models/transformer.h"
+#include "experiments/models/task.h"
 
 namespace lavo {
 
@@ -35,7 +35,7 @@ struct TextLosses {
 /// Scores windows of `context` tokens that neither overlap nor cross texts: token i + 1 is
 /// predicted from what its window holds up to i; the last window of a text may be short. The same
 /// tokens are scored for every context, in the same order, in float32.
-TextLosses score_texts(Transformer& model, const Tokenizer& tokenizer,
+TextLosses score_texts(Model& model, const Tokenizer& tokenizer,
                        const std::vector<std::string_view>& texts, int64_t context);
 
 /// The first `bytes` bytes of the documents, cut into texts.

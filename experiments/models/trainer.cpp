@@ -3,6 +3,7 @@
 
 #include <ATen/autocast_mode.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -14,6 +15,16 @@ namespace lavo {
 namespace {
 
 constexpr int64_t kReportEvery = 20;  // steps between two looks at the device
+
+// What a resume file holds beside the model.
+constexpr auto kLosses = "losses", kSeconds = "seconds", kIdentity = "identity";
+const std::vector<std::string> kTrainersTensors = {"adam.", kLosses, kSeconds, kIdentity};
+
+Tensor as_tensor(const std::string& text) {
+  Tensor bytes = torch::empty({static_cast<int64_t>(text.size())}, torch::kUInt8);
+  std::ranges::copy(text, bytes.data_ptr<uint8_t>());
+  return bytes;
+}
 
 double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -42,16 +53,18 @@ class Autocast {
 
 class Trainer {
  public:
-  Trainer(Transformer& model, const std::vector<TokenText>& texts, const TrainingOptions& options,
+  Trainer(Model& model, const Task& task, const TrainingOptions& options,
           const TrainingHooks& hooks)
       : model_(model),
+        task_(task),
         options_(options),
         hooks_(hooks),
         optimizer_(model, options.optimizer),
         pending_(torch::zeros({kReportEvery}, torch::TensorOptions(model.device()))) {
     restore();
-    batches_ = std::make_unique<Batches>(texts, options.batch, options.context, options.seed,
-                                         model.device(), step() * options.accumulate);
+    batches_ =
+        task.batches({.batch = options.batch, .context = options.context, .seed = options.seed},
+                     model.device(), step() * options.accumulate);
   }
 
   TrainingResult run() {
@@ -79,13 +92,11 @@ class Trainer {
 
   void take_step(int64_t step, int64_t slot) {
     for (int64_t part = 0; part < options_.accumulate; ++part) {
-      const Batches::Batch batch = batches_->next();
+      const Batch batch = batches_->next();
       Tensor loss;
       {
         const Autocast autocast(model_.device(), options_.autocast);
-        loss = at::cross_entropy_loss(model_.forward(batch.input).flatten(0, 1),
-                                      batch.target.flatten()) /
-               static_cast<double>(options_.accumulate);
+        loss = task_.loss(model_, batch) / static_cast<double>(options_.accumulate);
       }
       loss.backward();
       pending_[slot] += loss.detach();
@@ -114,40 +125,68 @@ class Trainer {
     if (hooks_.resume.empty()) return;
     NamedTensors tensors = module_tensors(model_);
     optimizer_.save(tensors);
-    tensors["losses"] = torch::tensor(result_.losses);
-    tensors["seconds"] = torch::tensor(result_.seconds, torch::kFloat64);
+    tensors[kLosses] = torch::tensor(result_.losses);
+    tensors[kSeconds] = torch::tensor(result_.seconds, torch::kFloat64);
+    tensors[kIdentity] = as_tensor(hooks_.identity);
     for (auto& [name, value] : tensors) value = value.to(torch::kCPU);
     write_safetensors(hooks_.resume, tensors);
   }
 
+  /// Throws InputError where the file is not one of this training, before anything is taken from it.
+  void check_resumable(const NamedTensors& tensors) const {
+    const std::string file = hooks_.resume.string();
+    NamedTensors own;
+    optimizer_.save(own);
+    own[kSeconds] = torch::zeros({}, torch::kFloat64);
+    for (const auto& [name, like] : own) require_tensor(tensors, name, like, file);
+    check_module(model_, tensors, file, kTrainersTensors);
+    const auto losses = tensors.find(kLosses), identity = tensors.find(kIdentity);
+    require<InputError>(losses != tensors.end() && losses->second.dim() == 1 &&
+                            losses->second.scalar_type() == torch::kFloat32 &&
+                            losses->second.size(0) <= options_.steps,
+                        "{}: '{}' is not a list of at most {} losses", file, kLosses,
+                        options_.steps);
+    require<InputError>(
+        identity == tensors.end() || identity->second.equal(as_tensor(hooks_.identity)),
+        "{}: belongs to the training of another model", file);
+  }
+
   void restore() {
     if (hooks_.resume.empty() || !std::filesystem::exists(hooks_.resume)) return;
-    const NamedTensors tensors = read_safetensors(hooks_.resume);
-    load_module(model_, tensors, hooks_.resume.string(), {"adam.", "losses", "seconds"});
+    NamedTensors tensors;
+    try {
+      tensors = read_safetensors(hooks_.resume);
+      check_resumable(tensors);
+    } catch (const InputError& error) {
+      hooks_.warn(put_aside(hooks_.resume, error.what()));
+      return;
+    }
+    load_module(model_, tensors, hooks_.resume.string(), kTrainersTensors);
     optimizer_.load(tensors);
-    const Tensor& losses = tensors.at("losses");
+    const Tensor& losses = tensors.at(kLosses);
     result_.losses.assign(losses.data_ptr<float>(), losses.data_ptr<float>() + losses.numel());
-    result_.seconds = tensors.at("seconds").item<double>();
+    result_.seconds = tensors.at(kSeconds).item<double>();
     for (const auto& module : model_.modules(/*include_self=*/false)) {
       auto* mechanism = dynamic_cast<Mechanism*>(module.get());
       if (mechanism) mechanism->resume_training(step() * options_.accumulate);
     }
   }
 
-  Transformer& model_;
+  Model& model_;
+  const Task& task_;
   const TrainingOptions& options_;
   const TrainingHooks& hooks_;
   AdamW optimizer_;
   Tensor pending_;  ///< losses of the steps since the last report, on the device
   TrainingResult result_;
-  std::unique_ptr<Batches> batches_;
+  std::unique_ptr<BatchSource> batches_;
 };
 
 }  // namespace
 
-TrainingResult train(Transformer& model, const std::vector<TokenText>& texts,
-                     const TrainingOptions& options, const TrainingHooks& hooks) {
-  return Trainer(model, texts, options, hooks).run();
+TrainingResult train(Model& model, const Task& task, const TrainingOptions& options,
+                     const TrainingHooks& hooks) {
+  return Trainer(model, task, options, hooks).run();
 }
 
 }  // namespace lavo

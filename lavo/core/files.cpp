@@ -144,6 +144,12 @@ std::string json_text(const nlohmann::json& value, int indent) {
   return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+std::string valid_utf8(std::string_view text) {
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  return nlohmann::json::parse(nlohmann::json(text).dump(-1, ' ', false, replace))
+      .get<std::string>();
+}
+
 void write_atomically(const std::filesystem::path& given, const std::string& content) {
   const std::filesystem::path path = linked_file(given);
   std::error_code none;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lavo/core/inputs.h"
+#include "lavo/core/random.h"
 #include "lavo/core/state.h"
 
 namespace lavo {
@@ -163,7 +164,7 @@ Entry row() {
     return write_options(options);
   };
   entry.create = [read](const json& given, const Setting& setting, uint64_t seed) {
-    auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
+    auto generator = make_generator(seed);
     return std::make_shared<M>(read(given), setting, generator);
   };
   return entry;

@@ -14,7 +14,7 @@ namespace lavo {
 
 Inputs random_inputs(const Shape& s, torch::ScalarType type, uint64_t seed,
                      const ProblemOptions& options) {
-  auto generator = torch::make_generator<at::CPUGeneratorImpl>(seed);
+  auto generator = make_generator(seed);
   const auto draw = [&](int64_t length, int64_t width) {
     return torch::randn({s.B, s.H, length, width}, generator, torch::kFloat32);
   };
@@ -79,7 +79,7 @@ Inputs random_inputs(const Mechanism& mechanism, const Shape& shape, torch::Scal
   if (mechanism.unit_queries()) in.query = of_length_one(in.query);
   if (mechanism.unit_keys()) in.key = of_length_one(in.key);
   for (const InputSpec& spec : mechanism.inputs()) {
-    auto generator = torch::make_generator<at::CPUGeneratorImpl>(++seed << 16);
+    auto generator = make_generator(++seed << 16);
     const Tensor x = spec.draw(sizes_of(spec, shape, counts), generator);
     in.set(spec, x.to(options.device, type));
   }

@@ -95,6 +95,7 @@ Case Ledger::make_case(const Turn& turn) const {
   result.block = turn.block;
   result.directory = store_.directory();
   result.corpus = cell.corpus;
+  result.data_digest = cell.data_digest;
   return result;
 }
 

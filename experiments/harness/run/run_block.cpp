@@ -30,8 +30,19 @@ bool speaks_of_memory(const std::string& text) {
   return false;
 }
 
+/// A cell is recorded under the id that the plan gave it: of the data that were there then.
+void require_planned_data(const Experiment& experiment, const Case& cell) {
+  const std::string digest = experiment.data_digest(cell.axes, cell.corpus);
+  if (digest == cell.data_digest) return;
+  throw CellFailure("error", fmt::format("{}: changed since the run was planned (its digest is {}, "
+                                         "it was {})",
+                                         cell.corpus.empty() ? "the data" : cell.corpus,
+                                         digest.substr(0, 12), cell.data_digest.substr(0, 12)));
+}
+
 BlockResult attempt(const Experiment& experiment, const Case& cell) {
   try {
+    require_planned_data(experiment, cell);
     const KeptMemory kept;
     BlockResult block{.status = Status::kOk, .reason = "", .outcome = experiment.run(cell)};
     const std::string wrong = find_not_finite(block.outcome);

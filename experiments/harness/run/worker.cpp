@@ -69,7 +69,8 @@ json job_to_json(const Job& job) {
           {"limits", job.input.limits},
           {"block", job.input.block},
           {"directory", job.input.directory.string()},
-          {"corpus", job.input.corpus.string()},
+          {"corpus", job.input.corpus},
+          {"data_digest", job.input.data_digest},
           {"memory_fraction", job.memory_fraction},
           {"modules", loaded_modules()}};
 }
@@ -82,7 +83,8 @@ Job job_from_json(const json& from) {
   job.input.limits = from.at("limits");
   job.input.block = from.at("block");
   job.input.directory = from.at("directory").get<std::string>();
-  job.input.corpus = from.at("corpus").get<std::string>();
+  job.input.corpus = from.at("corpus");
+  job.input.data_digest = from.at("data_digest");
   job.memory_fraction = from.at("memory_fraction");
   return job;
 }

@@ -37,7 +37,7 @@ json without_defaults(const Experiment& experiment, const json& axes,
 }  // namespace
 
 std::string cell_id(const Experiment& experiment, const json& axes,
-                    const std::filesystem::path& corpus) {
+                    const std::string& data_digest) {
   std::vector<std::string> later;
   collect_later(experiment.axes(), axes, later);
   json module;
@@ -49,7 +49,7 @@ std::string cell_id(const Experiment& experiment, const json& axes,
   json identity = {{"experiment", experiment.name()},
                    {"spec_version", experiment.spec_version()},
                    {"axes", later.empty() ? axes : without_defaults(experiment, axes, later)},
-                   {"data", experiment.data_digest(axes, corpus)}};
+                   {"data", data_digest}};
   if (!module.is_null()) identity["module"] = module.at("sha256");
   return sha256(identity.dump()).substr(0, 16);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <filesystem>
 #include <string>
 
 #include "experiments/experiment.h"
@@ -13,6 +12,6 @@ namespace lavo {
 /// added at run time, the digest of the module. Axes and options that were declared `later` enter
 /// it only where they are not what they are by default: ids are older than they.
 std::string cell_id(const Experiment& experiment, const json& axes,
-                    const std::filesystem::path& corpus);
+                    const std::string& data_digest);
 
 }  // namespace lavo

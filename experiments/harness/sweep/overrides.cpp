@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "experiments/data/data_sets.h"
 #include "experiments/harness/sweep/limits.h"
 #include "lavo/core/check.h"
 
@@ -28,8 +29,7 @@ void Overrides::add_setting(Axis setting) {
   const json& value = setting.values.front();
   if (setting.name == "corpus") {
     corpus = value.is_string() ? value.get<std::string>() : value.dump();
-    require<InputError>(std::filesystem::exists(corpus), "--set corpus: '{}' does not exist",
-                        corpus.string());
+    find_data(corpus);
   } else if (setting.name.starts_with("limits.")) {
     const json limit = {{setting.name.substr(7), value}};
     read_options<Limits>("--set limits", limit, "limit");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <filesystem>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "experiments/harness/sweep/selection.h"
@@ -13,7 +13,7 @@ namespace lavo {
 struct Overrides {
   std::vector<Axis> axes;
   json limits = json::object();
-  std::filesystem::path corpus;
+  std::string corpus;  ///< a data set of the table, a file or a folder; empty: the first
   std::set<std::string> used;  ///< places of overrides that some sweep had an axis for
 
   /// Throws InputError or OptionError.

@@ -98,7 +98,8 @@ class SweepPlanner {
     if (!experiment_.meaningless(cell.axes).empty()) return {};
     cell.limits = limits_;
     cell.corpus = corpus_;
-    cell.id = cell_id(experiment_, cell.axes, corpus_);
+    cell.data_digest = experiment_.data_digest(cell.axes, corpus_);
+    cell.id = cell_id(experiment_, cell.axes, cell.data_digest);
     cell.blocks = experiment_.blocks(limits_);
     try {
       cell.refused = experiment_.refused(cell.axes);
@@ -119,7 +120,7 @@ class SweepPlanner {
   const Experiment& experiment_;
   KnownNames known_;
   Defaults defaults_;
-  std::filesystem::path corpus_;
+  std::string corpus_;
   json limits_;
 };
 
@@ -149,6 +150,10 @@ Plan make_plan(const Selection& selection) {
     for (Cell& cell : SweepPlanner(std::move(sweep), *experiment, overrides).cells()) {
       planned.ids.push_back(cell.id);
       if (seen.insert(cell.id).second) plan.cells.push_back(std::move(cell));
+    }
+    const std::string notice = experiment->data_notice(overrides.corpus);
+    if (!notice.empty() && std::ranges::find(plan.notices, notice) == plan.notices.end()) {
+      plan.notices.push_back(notice);
     }
     plan.sweeps.push_back(std::move(planned));
   }

@@ -20,8 +20,8 @@ struct Cell {
   std::string refused;  ///< why it cannot run: its record is `skipped`
   Prediction prediction;
   int blocks = 1;
-  std::string row;  ///< equal for cells that differ only in length
-  std::filesystem::path corpus;
+  std::string row;                  ///< equal for cells that differ only in length
+  std::string corpus, data_digest;  ///< as of a Case
 
   Identity identity() const { return {id, experiment->name(), experiment->spec_version(), axes}; }
   std::string device() const { return axes.value("device", "cpu"); }  ///< type, without an index
@@ -45,6 +45,7 @@ struct Plan {
   std::vector<Cell> cells;  ///< each once, in the order of the files
   std::vector<PlannedSweep> sweeps;
   std::string profile;
+  std::vector<std::string> notices;  ///< on the data, each once
 };
 
 /// Every cell of the sweeps, of all shards. Throws InputError or OptionError with the place of what

@@ -44,7 +44,7 @@ TEST_CASE("a checkpoint comes back bit by bit, by its folder or either file") {
   for (const char* name : {"", "model.json", "model.safetensors"}) {
     const Checkpoint loaded = load_checkpoint(folder.path() / name);
     CHECK(loaded.model->forward(tokens).equal(saved.model->forward(tokens)));
-    CHECK(loaded.tokenizer.merges() == saved.tokenizer.merges());
+    CHECK(loaded.tokenizer->merges() == saved.tokenizer->merges());
     CHECK(loaded.mechanism_options == saved.mechanism_options);
     CHECK(loaded.training == saved.training);
   }
@@ -80,11 +80,11 @@ TEST_CASE("a checkpoint that is not whole is refused with its file") {
 TEST_CASE("the same seed continues a text in the same way, streamed or not") {
   const Checkpoint c = small_checkpoint();
   const SamplingOptions options{.tokens = 30, .temperature = 1, .seed = 1};
-  const std::string text = continue_text(*c.model, c.tokenizer, "abc abc", options);
-  CHECK(text == continue_text(*c.model, c.tokenizer, "abc abc", options));
-  CHECK(text != continue_text(*c.model, c.tokenizer, "abc abc",
+  const std::string text = continue_text(*c.model, *c.tokenizer, "abc abc", options);
+  CHECK(text == continue_text(*c.model, *c.tokenizer, "abc abc", options));
+  CHECK(text != continue_text(*c.model, *c.tokenizer, "abc abc",
                               {.tokens = 30, .temperature = 1, .seed = 2}));
-  CHECK(continue_text(*c.model, c.tokenizer, "", {.tokens = 0}) == "");
-  CHECK_THROWS_AS(continue_text(*c.model, c.tokenizer, "a", {.tokens = 1, .temperature = -1}),
+  CHECK(continue_text(*c.model, *c.tokenizer, "", {.tokens = 0}) == "");
+  CHECK_THROWS_AS(continue_text(*c.model, *c.tokenizer, "a", {.tokens = 1, .temperature = -1}),
                   OptionError);
 }

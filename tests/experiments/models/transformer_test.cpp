@@ -83,7 +83,7 @@ TEST_CASE("a sequence in pieces has the logits of the whole, beyond the training
     CAPTURE(mechanism, static_cast<int>(position));
     const auto model = small_model(mechanism, position);
     const Tensor whole = model->forward(tokens);
-    TransformerState state = model->new_state();
+    StreamState state = model->new_state();
     std::vector<Tensor> pieces;
     for (int64_t begin = 0; begin < 2 * kContext;) {
       const int64_t length = std::min<int64_t>(begin % 3 == 0 ? 1 : 20, 2 * kContext - begin);

@@ -237,7 +237,7 @@ TEST_CASE("bad sweeps and selectors are refused with the place") {
   CHECK_THAT(with([](Selection& s) { s.sets = {"limits.block=1"}; }),
              ContainsSubstring("did you mean 'blocks'?"));
   CHECK_THAT(with([](Selection& s) { s.sets = {"corpus=/no/such"}; }),
-             ContainsSubstring("--set corpus: '/no/such' does not exist"));
+             ContainsSubstring("corpus /no/such: there is no such file or folder"));
   CHECK_THAT(with([](Selection& s) { s.devices = {"gpu"}; }),
              ContainsSubstring("--device: got 'gpu'"));
   CHECK_THAT(with([](Selection& s) { s.cell_timeout = "soon"; }),

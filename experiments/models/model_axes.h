@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// What experiments that train a model of one mechanism share: the axes of the model and of its
+// training, and what follows from them.
+#pragma once
+
+#include "experiments/models/trained_model.h"
+
+namespace lavo {
+
+enum class TrainingType { kFloat32, kBfloat16 };
+
+struct ModelAxes {
+  std::string mechanism = "lavo";
+  std::optional<PositionEncoding> position_encoding;
+  int64_t layers = 2, width = 64, heads = 2;
+  LayerSwitches switches;
+  int64_t context = 512, batch = 2, accumulate = 1, steps = 600, warmup = 50;
+  double learning_rate = 8e-3, weight_decay = 0.1, clip = 1;
+  std::optional<TrainingType> dtype;
+  std::string device = "cpu";
+  int64_t threads = 1;
+  int64_t seed = 0;
+
+  void visit(OptionVisitor& v);
+};
+
+/// Fills what is unset of the axes; `owner` begins messages. Throws OptionError where they do not
+/// go together.
+void fill_model_axes(const std::string& owner, ModelAxes& axes);
+
+/// A cell's axes: the experiment's own as written, and the mechanism's options resolved for a model
+/// that reads up to `longest` tokens. Unset axes are left out, and so are layer switches at their
+/// defaults: cells have the ids that they had before there were switches.
+json cell_axes(const json& own, const ModelAxes& axes, const json& options, int64_t longest);
+
+/// The mechanism as a layer of the model has it.
+std::shared_ptr<Mechanism> mechanism_of(const ModelAxes& axes, const json& options);
+
+/// Why the mechanism cannot be in a causal model with these axes; empty where it can.
+std::string model_refusal(const ModelAxes& axes, const json& options, const std::string& purpose);
+
+TransformerOptions model_of(const ModelAxes& axes);
+TrainingOptions training_of(const ModelAxes& axes);
+
+/// Of training, and of scoring `scored_tokens` tokens in windows of each of these lengths.
+Prediction predict_model(const ModelAxes& axes, const json& options, int64_t outputs,
+                         int64_t scored_tokens, const std::vector<int64_t>& lengths);
+
+}  // namespace lavo

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/state_tracking/state_tracking.h"
+
+#include <ATen/Parallel.h>
+
+#include "experiments/models/training_record.h"
+#include "experiments/place.h"
+#include "experiments/state_tracking/state_task.h"
+
+namespace lavo {
+namespace {
+
+constexpr auto kStateTracking = "state_tracking";
+
+/// The cell's own axes and the options of its mechanism, apart.
+std::pair<StateTrackingAxes, json> read_state_cell(const json& axes) {
+  const SplitAxes split = split_axes(kStateTracking, list_options<StateTrackingAxes>(), axes);
+  return {read_options<StateTrackingAxes>(kStateTracking, split.own, "axis"), split.options};
+}
+
+const Automaton& automaton_of(const StateTrackingAxes& axes) {
+  return automata().at(static_cast<size_t>(axes.task));
+}
+
+StateTask task_of(const StateTrackingAxes& a) {
+  return {automaton_of(a),
+          {.seed = static_cast<uint64_t>(a.seed),
+           .sequences = a.test_sequences,
+           .lengths = a.lengths()}};
+}
+
+/// Axes that say how a model is scored: its weights do not depend on them.
+json trained_axes(json axes) {
+  for (const char* name : {"test_sequences", "test_factor"}) axes.erase(name);
+  return axes;
+}
+
+}  // namespace
+
+StateTrackingAxes::StateTrackingAxes() {
+  width = 32;
+  context = 32;
+  batch = 32;
+  steps = 400;
+  warmup = 20;
+}
+
+void StateTrackingAxes::visit(OptionVisitor& v) {
+  ModelAxes::visit(v);
+  v.choice("task", task, automaton_names(), "the automaton whose state is tracked");
+  v.integer("test_sequences", test_sequences, between(1, 1e9), "that are scored, of each length");
+  v.integer("test_factor", test_factor, between(1, 1 << 20),
+            "scored at 1, 2, 4, ... test_factor times the context");
+}
+
+std::vector<int64_t> StateTrackingAxes::lengths() const {
+  std::vector<int64_t> lengths;
+  for (int64_t factor = 1; factor <= test_factor; factor *= 2) lengths.push_back(context * factor);
+  return lengths;
+}
+
+json StateTracking::resolve(const json& given) const {
+  const SplitAxes split = split_axes(name(), axes(), given);
+  StateTrackingAxes a = read_options<StateTrackingAxes>(name(), split.own, "axis");
+  fill_model_axes(name(), a);
+  return cell_axes(write_options(a), a, split.options, a.context * a.test_factor);
+}
+
+std::string StateTracking::refused(const json& axes) const {
+  const auto [a, options] = read_state_cell(axes);
+  return model_refusal(a, options, "a state after every token");
+}
+
+Prediction StateTracking::predict(const json& axes, const json&) const {
+  const auto [a, options] = read_state_cell(axes);
+  const std::vector<int64_t> lengths = a.lengths();
+  // Every length scores as many sequences: longer ones are more tokens.
+  return predict_model(a, options, automaton_of(a).states, a.test_sequences * lengths.back(),
+                       lengths);
+}
+
+std::string StateTracking::data_digest(const json& axes, const std::string&) const {
+  return task_of(read_state_cell(axes).first).digest();
+}
+
+Outcome StateTracking::run(const Case& cell) const {
+  const auto [a, options] = read_state_cell(cell.axes);
+  at::set_num_threads(static_cast<int>(a.threads));
+  const Automaton& automaton = automaton_of(a);
+  const StateTask task = task_of(a);
+  Recipe recipe{.identity = {{"axes", trained_axes(cell.axes)},
+                             {"experiment", name()},
+                             {"spec", spec_version()},
+                             {"data", task.digest()}},
+                .data = automaton.name,
+                .model = model_of(a),
+                .mechanism_options = options,
+                .training = training_of(a),
+                .device = require_device(name(), a.device)};
+  recipe.model.vocabulary = automaton.tokens;
+  recipe.model.head = HeadKind::kClasses;
+  recipe.model.outputs = automaton.states;
+  const auto prepare = [&](std::optional<Tokenizer>&) { return std::make_unique<StateTask>(task); };
+  const Checkpoint checkpoint = obtain_model(recipe, prepare, cell.directory, cell.progress);
+  Outcome outcome = task.scores(*checkpoint.model, cell.progress);
+  add_training(outcome, recipe, checkpoint, cell.directory, "bit/token");
+  return outcome;
+}
+
+}  // namespace lavo
