@@ -209,6 +209,10 @@ Tensor Performer::attend_rows(const Inputs& in, const std::vector<int64_t>& rows
                         rows);
 }
 
+bool Performer::state_merges() const {
+  return !has_levels(/*causal_self=*/true) || options_.epsilon_for(Stabilizer::kPrefix) == 0;
+}
+
 bool Performer::leaks_future() const {
   return options_.features == PerformerFeatures::kExp &&
          options_.stabilizer == Stabilizer::kSequence;

@@ -72,6 +72,8 @@ class Performer final : public MechanismOf<Performer, FeatureMechanism> {
 
   Performer(const Options& options, const Setting& setting, at::Generator& generator);
   bool leaks_future() const override;
+  /// Epsilon is a share of the level that keys have reached, which a later piece does not know.
+  bool state_merges() const override;
   bool has_full_gradient() const override;
   std::unique_ptr<State> new_state() const override;
   Cost cost(const Shape& shape, Pattern pattern) const override;

@@ -45,7 +45,7 @@ Tensor largest_BHS(const Inputs& in, const PerformerFormula& formula) {
 Tensor finite(const Tensor& x) { return x.masked_fill(x == kMinusInfinity, 0); }
 
 /// phi_q without M^(-1/2).
-Tensor query_features(const Tensor& query, const PerformerFormula& formula) {
+Tensor reference_query_features(const Tensor& query, const PerformerFormula& formula) {
   const auto [u, g] = exponents(query, formula.projection);
   if (formula.relu) return u.clamp_min(0) + formula.epsilon;
   const Tensor x = formula.stabilizer == Stabilizer::kPrefix ? u - g : u;
@@ -59,7 +59,7 @@ Tensor performer_rows(const Inputs& in, const PerformerFormula& formula,
   const bool causal = in.pattern() == Pattern::kCausalSelf;
   const bool prefix = formula.stabilizer == Stabilizer::kPrefix;
   const Tensor row = torch::tensor(rows, torch::kLong).to(in.query.device());
-  const Tensor phi_q = query_features(in.query.index_select(2, row), formula);
+  const Tensor phi_q = reference_query_features(in.query.index_select(2, row), formula);
   Tensor own, reached, of_row;  // largest exponent of each key; so far, for keys and for rows
   if (!formula.relu) {
     own = largest_BHS(in, formula);

@@ -120,7 +120,6 @@ Tensor naive_memory_attention(const Tensor& query, const Memory& memory) {
 
 Lavo::Lavo(Options options, const Setting& setting, at::Generator& generator)
     : options_(std::move(options)) {
-  options_.resolve(setting);
   const bool context = options_.memory == MemoryKind::kContext;
   Tensor bases = make_bases(options_.bases_init, options_.bases,
                             context ? setting.model_dim : setting.head_dim, generator);
@@ -320,8 +319,7 @@ Cost Lavo::cost(const Shape& s, Pattern pattern) const {
   if (global) {
     const double means = (two ? 2 : 1) * (context ? static_cast<double>(s.B) : heads) * R;
     const bool one_weight = !options_.has_decay() || (!fused && !options_.decay.is("multiscale"));
-    cost.state_bytes =
-        8 * (means + (two ? 2 : 1) * static_cast<double>(s.B) * (one_weight ? 1 : R));
+    cost.state_bytes = 8 * (means + static_cast<double>(s.B) * (one_weight ? 1 : R));
   }
   if (local) {
     cost.state_bytes += 2 * heads * D * static_cast<double>(s.element_bytes * windows.kept(s.S));

@@ -55,8 +55,11 @@ class Lavo final : public MechanismOf<Lavo> {
   static constexpr auto kTitle = "linear attention via orthogonal memory";
   static constexpr auto kCitation = "Zhang et al. 2023, arXiv:2312.11135";
   static constexpr auto kGroup = "LAVO";
-  static constexpr Facts kFacts{
-      .equal_widths = true, .fused_calls = "every pattern", .naive = true, .own_positions = true};
+  static constexpr Facts kFacts{.equal_widths = true,
+                                .fused_calls = "every pattern",
+                                .naive = true,
+                                .own_positions = true,
+                                .running_mean = true};
   static Patterns supported() { return {}; }
 
   Lavo(Options options, const Setting& setting, at::Generator& generator);

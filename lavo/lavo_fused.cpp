@@ -13,7 +13,10 @@ void carry(LavoState& state, const AttendInputs& in, AttendStream& stream) {
   const int64_t B = in.query.size(0), R = in.key_bases.size(1);
   const int64_t H = in.memory == "projected" ? 1 : in.query.size(1);
   std::tie(stream.value_mean, stream.weight) = state.value_mean.carried(B, H, R);
-  if (in.memory == "key_value") stream.key_mean = state.key_mean.carried(B, H, R).first;
+  if (in.memory == "key_value") {
+    stream.key_mean = state.key_mean.carried(B, H, R).first;
+    state.key_mean.set_weight(stream.weight);  // the kernel advances one weight for both means
+  }
 }
 
 }  // namespace

@@ -10,30 +10,25 @@ constexpr std::string_view kWindow = "window_";
 
 State::Named LavoState::named() const {
   Named held;
-  const auto add = [&](const RunningMean& mean, const std::string& of) {
-    if (!mean.mean().defined()) return;
-    held.emplace_back(of + "_mean", mean.mean());
-    held.emplace_back(of + "_weight", mean.weight());
-  };
-  add(key_mean, "key");
-  add(value_mean, "value");
+  if (key_mean.mean().defined()) held.emplace_back("key_mean", key_mean.mean());
+  if (value_mean.mean().defined()) {
+    held.emplace_back("value_mean", value_mean.mean());
+    held.emplace_back("weight", value_mean.weight());
+  }
   for (const auto& [name, x] : window.named()) held.emplace_back(std::string(kWindow) + name, x);
   return held;
 }
 
 bool LavoState::assign(const std::string& name, const Tensor& x) {
   if (name.starts_with(kWindow)) return window.assign(name.substr(kWindow.size()), x);
-  for (auto& [of, mean] : {std::pair{"key", &key_mean}, std::pair{"value", &value_mean}}) {
-    if (name == std::string(of) + "_mean") {
-      mean->set_mean(x);
-      return true;
-    }
-    if (name == std::string(of) + "_weight") {
-      mean->set_weight(x);
-      return true;
-    }
+  // Copies: kernels advance them in place.
+  if (name == "key_mean") key_mean.set_mean(x.clone());
+  if (name == "value_mean") value_mean.set_mean(x.clone());
+  if (name == "weight") {
+    key_mean.set_weight(x.clone());
+    value_mean.set_weight(x.clone());
   }
-  return false;
+  return name == "key_mean" || name == "value_mean" || name == "weight";
 }
 
 int64_t LavoState::token_dim(const std::string& name) const {

@@ -10,7 +10,7 @@ namespace lavo {
 struct LavoState final : State {
   explicit LavoState(const Tensor& decay_R) : key_mean(decay_R), value_mean(decay_R) {}
 
-  /// key_mean, key_weight, value_mean, value_weight; window_key, window_value, window_mask.
+  /// key_mean, value_mean and the weight behind both; window_key, window_value, window_mask.
   Named named() const override;
   bool assign(const std::string& name, const Tensor& x) override;
   int64_t token_dim(const std::string& name) const override;

@@ -30,7 +30,7 @@ class TextBatches final : public BatchSource {
 };
 
 Metric seeded(double value, const std::string& unit) {
-  return {.value = value, .unit = unit, .better = "lower", .kind = "seeded"};
+  return {.value = value, .unit = unit, .better = Better::kLower, .kind = Kind::kSeeded};
 }
 
 /// Metrics of a text without words, or whose perplexity is beyond a number, are left out.
@@ -51,7 +51,7 @@ void add_floors(Outcome& outcome, const Corpus& corpus,
       bytes += scored;
     }
     outcome.metrics[fmt::format("order{}_bits_per_byte", order)] = {bits / bytes, "bit/byte",
-                                                                    "none", "exact"};
+                                                                    Better::kNone, Kind::kExact};
   }
   const double model = outcome.metrics.at("bits_per_byte").value;
   const double floor = outcome.metrics.at("order2_bits_per_byte").value;
@@ -85,7 +85,8 @@ Outcome TextTask::scores(Model& model, const Progress& progress) const {
     TextLosses losses = score_texts(model, tokenizer_, texts, context);
     const double x = static_cast<double>(context);
     if (!std::isfinite(losses.total())) {
-      throw CellFailure("not_finite", fmt::format("the loss at context {} is not finite", context));
+      throw CellFailure(Status::kNotFinite,
+                        fmt::format("the loss at context {} is not finite", context));
     }
     const double per_byte = losses.perplexity_per(losses.bytes);
     if (std::isfinite(per_byte)) perplexity.points.emplace_back(x, per_byte);

@@ -23,7 +23,7 @@ void for_each_tensor(const torch::nn::Module& module, Use use) {
   }
 }
 
-json describe(const Checkpoint& c, const std::string& weights) {
+json describe_model(const Checkpoint& c, const std::string& weights) {
   json about = {{"schema", kSchema},
                 {"model", write_options(c.model->options())},
                 {"mechanism_options", c.mechanism_options},
@@ -95,7 +95,7 @@ void load_module(torch::nn::Module& module, const NamedTensors& tensors, const s
 void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   const fs::path weights = folder / "model.safetensors";
   write_safetensors(weights, module_tensors(*checkpoint.model));
-  const json about = describe(checkpoint, sha256(read_text(weights)));
+  const json about = describe_model(checkpoint, sha256(read_text(weights)));
   write_atomically(folder / "model.json", about.dump(2) + "\n");
 }
 

@@ -30,7 +30,7 @@ void ModelAxes::visit(OptionVisitor& v) {
   v.integer("layers", layers, between(1, 1024), "attention and feed-forward pairs");
   v.integer("width", width, between(1, 65536), "M, numbers a token between layers");
   v.integer("heads", heads, between(1, 1024), "H, a divisor of width");
-  switches.visit(v);
+  v.later([&] { switches.visit(v); });
   v.integer("context", context, between(1, 1 << 24), "tokens of a training sequence");
   v.integer("batch", batch, between(1, 65536), "sequences a forward pass");
   v.integer("accumulate", accumulate, between(1, 65536), "passes a step");
@@ -62,10 +62,8 @@ void fill_model_axes(const std::string& owner, ModelAxes& a) {
 json cell_axes(const json& own, const ModelAxes& a, const json& options, int64_t longest) {
   json result = own;
   result.update(find_mechanism(a.mechanism).resolve(options, setting_of(a, longest)));
-  const json defaults = write_options(LayerSwitches());
   for (auto it = result.begin(); it != result.end();) {
-    const bool added_later = defaults.contains(it.key()) && defaults[it.key()] == it.value();
-    it = it->is_null() || added_later ? result.erase(it) : std::next(it);
+    it = it->is_null() ? result.erase(it) : std::next(it);
   }
   return result;
 }

@@ -29,8 +29,7 @@ struct ModelAxes {
 void fill_model_axes(const std::string& owner, ModelAxes& axes);
 
 /// A cell's axes: the experiment's own as written, and the mechanism's options resolved for a model
-/// that reads up to `longest` tokens. Unset axes are left out, and so are layer switches at their
-/// defaults: cells have the ids that they had before there were switches.
+/// that reads up to `longest` tokens. Unset axes are left out.
 json cell_axes(const json& own, const ModelAxes& axes, const json& options, int64_t longest);
 
 /// The mechanism as a layer of the model has it.

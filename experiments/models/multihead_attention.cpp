@@ -89,8 +89,7 @@ MultiheadAttention::MultiheadAttention(const MixerChoice& choice, const LayerOpt
   mechanism_ = entry.create(resolved, setting, seed);
   mechanism_->to(torch::kFloat32);
   register_module("mechanism", mechanism_);
-  declared_ =
-      LayerInputs(*this, *mechanism_, entry.resolve(choice.options, setting), options, generator);
+  declared_ = LayerInputs(*this, *mechanism_, resolved, options, generator);
 }
 
 void MultiheadAttention::check(const MixerInput& in, bool streaming) const {

@@ -36,10 +36,10 @@ std::vector<std::pair<double, double>> training_curve(const std::filesystem::pat
 void add_training(Outcome& outcome, const Recipe& recipe, const Checkpoint& checkpoint,
                   const fs::path& run, const std::string& loss_unit) {
   const json& training = checkpoint.training;
-  outcome.metrics["parameters"] = {training.at("parameters"), "1", "none", "exact"};
-  outcome.metrics["training_time"] = {training.at("seconds"), "s", "lower", "timing"};
-  outcome.metrics["tokens_per_second"] = {training.at("tokens_per_second"), "token/s", "higher",
-                                          "timing"};
+  outcome.metrics["parameters"] = {training.at("parameters"), "1", Better::kNone, Kind::kExact};
+  outcome.metrics["training_time"] = {training.at("seconds"), "s", Better::kLower, Kind::kTiming};
+  outcome.metrics["tokens_per_second"] = {training.at("tokens_per_second"), "token/s",
+                                          Better::kHigher, Kind::kTiming};
   outcome.series["training_loss"] = {"step", loss_unit,
                                      training_curve(model_folder(recipe, run) / "curve.csv")};
   outcome.notes["model"] = recipe.id();

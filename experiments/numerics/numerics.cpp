@@ -183,7 +183,8 @@ json Numerics::resolve(const json& given) const {
 
 std::string Numerics::meaningless(const json& axes) const {
   if (axes.at("measure") != "running_mean") return "";
-  if (axes.at("mechanism") != "lavo") return "only lavo keeps a running mean";
+  const std::string mechanism = axes.at("mechanism");
+  if (!find_mechanism(mechanism).facts.running_mean) return mechanism + " keeps no running mean";
   return axes.at("causal").get<bool>() ? "" : "without causal there is one mean and none runs";
 }
 

@@ -29,8 +29,8 @@ class StateBatches final : public BatchSource {
   int64_t index_;
 };
 
-Metric seeded_metric(double value, const std::string& unit, const std::string& better) {
-  return {.value = value, .unit = unit, .better = better, .kind = "seeded"};
+Metric seeded_metric(double value, const std::string& unit, Better better) {
+  return {.value = value, .unit = unit, .better = better, .kind = Kind::kSeeded};
 }
 
 }  // namespace
@@ -91,16 +91,17 @@ Outcome StateTask::scores(Model& model, const Progress& progress) const {
     const StateScore score = this->score(
         [&](const Tensor& tokens) { return model.forward(tokens.to(model.device())); }, length);
     if (!std::isfinite(score.bits)) {
-      throw CellFailure("not_finite", fmt::format("the loss at length {} is not finite", length));
+      throw CellFailure(Status::kNotFinite,
+                        fmt::format("the loss at length {} is not finite", length));
     }
     accuracy.points.emplace_back(static_cast<double>(length), score.accuracy);
     loss.points.emplace_back(static_cast<double>(length), score.bits);
   }
-  outcome.metrics["accuracy"] = seeded_metric(accuracy.points.front().second, "1", "higher");
+  outcome.metrics["accuracy"] = seeded_metric(accuracy.points.front().second, "1", Better::kHigher);
   outcome.metrics["extrapolated_accuracy"] =
-      seeded_metric(accuracy.points.back().second, "1", "higher");
-  outcome.metrics["loss"] = seeded_metric(loss.points.front().second, "bit/token", "lower");
-  outcome.metrics["chance"] = {automaton_.chance(), "1", "none", "exact"};
+      seeded_metric(accuracy.points.back().second, "1", Better::kHigher);
+  outcome.metrics["loss"] = seeded_metric(loss.points.front().second, "bit/token", Better::kLower);
+  outcome.metrics["chance"] = {automaton_.chance(), "1", Better::kNone, Kind::kExact};
   outcome.notes["task"] = automaton_.name;
   outcome.notes["sequences_scored"] = scoring_.sequences;
   return outcome;

@@ -16,7 +16,7 @@ using WithoutAutocast = c10::impl::ExcludeDispatchKeyGuard;
 void Mechanism::check_call(const Inputs& in, const State* state) const {
   check_inputs(in, inputs(), kind());
   const Pattern pattern = in.pattern();
-  const std::string& refusal = patterns().refusal[static_cast<size_t>(pattern)];
+  const std::string refusal = patterns().refusal[static_cast<size_t>(pattern)];
   require<ShapeError>(refusal.empty(), "{}: {} attention is refused: {}", kind(),
                       pattern_text(pattern), refusal);
   require<ShapeError>(!state || pattern == Pattern::kCausalSelf,
@@ -37,7 +37,8 @@ Tensor Mechanism::attend_either(const Inputs& given, State* state) {
   const bool may_fuse = implementation_ == Implementation::kFused && !follows_state;
   const Tensor fused = may_fuse ? attend_fused(in, state) : Tensor();
   fused_call_ = fused.defined();
-  return fused_call_ ? fused : attend(hide_padding(in, inputs()), state);
+  if (fused_call_) return fused;
+  return attend(hide_padding(in, inputs()), state).to(in.query.scalar_type());
 }
 
 Tensor Mechanism::forward(const Inputs& in) {

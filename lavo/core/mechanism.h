@@ -165,7 +165,9 @@ Entry row() {
   };
   entry.create = [read](const json& given, const Setting& setting, uint64_t seed) {
     auto generator = make_generator(seed);
-    return std::make_shared<M>(read(given), setting, generator);
+    Options options = read(given);
+    options.resolve(setting);
+    return std::make_shared<M>(options, setting, generator);
   };
   return entry;
 }

@@ -50,7 +50,7 @@ struct OptionInfo {
   std::string allowed;  ///< "1 ... 65536", "true, false", "relative, none"
   json default_value;   ///< null: unset, resolved by what it is used for
   std::string meaning;
-  json small = {};  ///< a size for tests, where the default is large
+  json small = {};     ///< a size for tests, where the default is large
   bool later = false;  ///< enters a cell's id only where it is not its default
 };
 

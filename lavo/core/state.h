@@ -22,6 +22,8 @@ class State {
   /// Puts `x` in the place of one of them, also before the first piece. False where there is none of
   /// that name.
   virtual bool assign(const std::string& name, const Tensor& x) = 0;
+  /// Whether gradients follow that tensor: not where it only keeps numbers in range.
+  virtual bool has_gradient(const std::string& /*name*/) const { return true; }
   /// The dimension along which that tensor has as many tokens as it happens to hold; -1: none.
   virtual int64_t token_dim(const std::string& /*name*/) const { return -1; }
   /// Makes it the state after both pieces, where `next` is that of the piece behind this one: begun

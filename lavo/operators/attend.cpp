@@ -25,6 +25,20 @@ at::Tensor run_attend(const AttendInputs& given, const cpu::LavoStream& stream, 
 Results attend_cpu(const AttendInputs& in) { return {run_attend(in, {}, 0, 0)}; }
 Results attend_meta(const AttendInputs& in) { return {empty_tokens(in.query, in.value)}; }
 
+/// What no kernel for the GPU does, whatever the sizes.
+std::string composed_on_cuda(const AttendFacts& f) {
+  if (f.type == at::kDouble) return "float64 is composed on CUDA";
+  if (f.decay) return "means that decay are composed on CUDA";
+  if (f.look_back > 0) return "windows that look back are composed on CUDA";
+  if (f.cross || f.T != f.S) return "cross attention is composed on CUDA";
+  if (f.memory == "none" && f.window == 0) return "neither a memory nor a window is asked for";
+  if (f.E != f.D) return "the value width must be that of the query on CUDA";
+  if ((f.memory == "shared" || f.memory == "key_value") && !f.one_bases) {
+    return "key_bases and value_bases differ only with memory 'projected' on CUDA";
+  }
+  return "";
+}
+
 double* state_data(const at::Tensor& x) { return x.defined() ? x.data_ptr<double>() : nullptr; }
 
 }  // namespace
@@ -44,13 +58,19 @@ std::string attend_refusal(const AttendFacts& facts) {
                ? "windows of more than 16384 keys are composed"
                : "";
   }
+  if (facts.device != at::kCUDA) {
+    return "there are no kernels for " + c10::DeviceTypeName(facts.device, /*lower=*/true);
+  }
+  std::string why = composed_on_cuda(facts);
 #ifdef LAVO_CUDA
-  if (facts.device == at::kCUDA) return attend_refusal_cuda(facts);
+  if (why.empty()) why = attend_refusal_cuda(facts);
 #endif
-  return "this build has no kernels for " + c10::DeviceTypeName(facts.device, /*lower=*/true);
+  return why;
 }
 
-bool can_attend(const AttendInputs& in) { return attend_refusal(facts_of(in)).empty(); }
+bool can_attend(const AttendInputs& in) {
+  return has_kernels(in.query.device().type()) && attend_refusal(facts_of(in)).empty();
+}
 
 at::Tensor attend_piece(const AttendInputs& in, AttendStream& stream) {
   require_one_device(in);

@@ -69,7 +69,8 @@ struct AttendFacts {
   bool one_bases = true;  ///< B_K and B_V are the same tensor
 };
 
-/// Why no kernel takes the call, which is composed then; empty where one does.
+/// Why no kernel takes the call, which is composed then; empty where one does. Says the same in a
+/// build without kernels for the device, but for sizes that only those know of.
 std::string attend_refusal(const AttendFacts& facts);
 
 /// The same of tensors, whose shapes go together.

@@ -64,7 +64,7 @@ cpu::LavoCall cpu_call(const AttendInputs& in);
 
 AttendFacts facts_of(const AttendInputs& in);
 
-/// attend_refusal where the device is a GPU and LibTorch has CUDA.
+/// What the GPU's kernels have against the sizes.
 std::string attend_refusal_cuda(const AttendFacts& facts);
 
 /// Room for the gradients that there are, as every device lays them out.

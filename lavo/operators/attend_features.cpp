@@ -97,16 +97,27 @@ FeatureOutputs attend_features(const FeatureInputs& in) {
   return {out[0], out[1]};
 }
 
-std::string attend_features_refusal(const AttendFeaturesFacts& facts) {
-  if (facts.device == at::kCPU) return "";
+std::string attend_features_refusal(const AttendFeaturesFacts& f) {
+  // Sums over more features, of more columns, would be too many calls to win anything.
+  constexpr int64_t kWidestOnCuda = 128;
+  if (f.device == at::kCPU) return "";
+  if (f.device != at::kCUDA) {
+    return "there are no kernels for " + c10::DeviceTypeName(f.device, /*lower=*/true);
+  }
+  if (f.type == at::kDouble) return "float64 is composed on CUDA";
+  if (f.levels) return "levels are composed on CUDA";
+  if (f.M > kWidestOnCuda) return "more than 128 features are composed on CUDA";
+  if (f.E > kWidestOnCuda) return "values of more than 128 columns are composed on CUDA";
 #ifdef LAVO_CUDA
-  if (facts.device == at::kCUDA) return attend_features_refusal_cuda(facts);
+  return attend_features_refusal_cuda(f);
+#else
+  return "";
 #endif
-  return "this build has no kernels for " + c10::DeviceTypeName(facts.device, /*lower=*/true);
 }
 
 bool can_attend_features(const at::Tensor& value, int64_t features, bool levels) {
-  return attend_features_refusal(facts_of(value, features, levels)).empty();
+  return has_kernels(value.device().type()) &&
+         attend_features_refusal(facts_of(value, features, levels)).empty();
 }
 
 TORCH_LIBRARY_FRAGMENT(lavo, m) { define<FeatureInputs, features_cpu, features_meta>(m); }

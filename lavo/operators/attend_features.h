@@ -72,7 +72,8 @@ struct AttendFeaturesFacts {
   bool levels = false;
 };
 
-/// Why no kernel takes the call, which is composed then; empty where one does.
+/// Why no kernel takes the call, which is composed then; empty where one does. Says the same in a
+/// build without kernels for the device, but for sizes that only those know of.
 std::string attend_features_refusal(const AttendFeaturesFacts& facts);
 
 /// The same of values (B,H,T,E) with so many features.

@@ -50,7 +50,7 @@ FeatureInputs checked(FeatureInputs in);
 
 AttendFeaturesFacts facts_of(const at::Tensor& value, int64_t features, bool levels);
 
-/// attend_features_refusal where the device is a GPU and LibTorch has CUDA.
+/// What the GPU's kernels have against the sizes.
 std::string attend_features_refusal_cuda(const AttendFeaturesFacts& facts);
 
 /// Pointers into `in`, which must outlive it.

@@ -13,6 +13,13 @@ at::ScalarType kernel_compute_type(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+bool has_kernels(c10::DeviceType device) {
+#ifdef LAVO_CUDA
+  if (device == at::kCUDA) return true;
+#endif
+  return device == at::kCPU;
+}
+
 cpu::Storage storage_of(const char* op, const at::Tensor& x) {
   switch (x.scalar_type()) {
     case at::kDouble:

@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kChunk = 64;
 /// A decay for each channel: inside a block of so many tokens pairs have their own exponents.
 constexpr int64_t kBlock = 16;
-constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+constexpr double kVanished = -std::numeric_limits<double>::infinity();
 
 /// The tokens of a tile in chunks, (B,H,N,C,X); the last one is filled with zeros, which do nothing.
 Tensor in_chunks(const Tensor& x, int64_t chunk) {
@@ -26,26 +26,36 @@ Tensor in_chunks(const Tensor& x, int64_t chunk) {
   return whole.unflatten(2, {padded / chunk, chunk});
 }
 
-/// exp(row - column), zero above the diagonal or (strictly) on it too.
-Tensor masked_exp(const Tensor& exponent, bool strictly) {
-  const int64_t C = exponent.size(-1);
-  const Tensor hidden =
-      torch::ones({C, C}, exponent.options().dtype(torch::kBool)).triu_(strictly ? 0 : 1);
-  return exponent.masked_fill(hidden, kMinusInfinity).exp();
+// Decays between two tokens are exponentials of sums over what lies between them, added up anew for
+// each pair. Differences of sums from the start would lose what cancels: decays are strong.
+
+/// sum_{j < i <= last} x_i for each j of (..,C,X).
+Tensor sums_after(const Tensor& x) {
+  const Tensor after = x.narrow(-2, 1, x.size(-2) - 1);
+  return torch::cat({after.flip(-2).cumsum(-2).flip(-2), torch::zeros_like(x.narrow(-2, 0, 1))},
+                    -2);
+}
+
+/// exp(sum_{j < i <= r} x_i) for pairs of (..,C): (..,r,j), zero for j > r or (strictly) j = r.
+Tensor decays_between(const Tensor& x, bool strictly) {
+  const int64_t C = x.size(-1);
+  const Tensor pairs = torch::ones({C, C}, x.options().dtype(torch::kBool));
+  // Row i, column j: x_i where i > j.
+  const Tensor counted = x.unsqueeze(-1).masked_fill(pairs.triu(0), 0);
+  return counted.cumsum(-2).masked_fill(pairs.triu(strictly ? 0 : 1), kVanished).exp();
 }
 
 /// Products of rows with earlier rows, each pair with its decay between the two.
 class Pairs {
  public:
-  /// G (B,H,N,C,1 or D), undefined without decay.
-  Pairs(const Tensor& total, int64_t chunk) : total_(total), chunk_(chunk) {}
+  /// Logarithms of decays (B,H,N,C,1 or D), undefined without.
+  Pairs(const Tensor& decay, int64_t chunk) : decay_(decay), chunk_(chunk) {}
 
-  /// sum_i a_ri b_ji exp(G_ri - G_ji) for j <= r, or j < r: (B,H,N,C,C).
+  /// sum_i a_ri b_ji times the decay of i from j to r, for j <= r, or j < r: (B,H,N,C,C).
   Tensor of(const Tensor& a, const Tensor& b, bool strictly) const {
-    if (!total_.defined()) return lower(torch::matmul(a, b.transpose(-2, -1)), strictly);
-    if (total_.size(-1) == 1) {
-      const Tensor exponent = total_ - total_.transpose(-2, -1);
-      return torch::matmul(a, b.transpose(-2, -1)) * masked_exp(exponent, strictly);
+    if (!decay_.defined()) return lower(torch::matmul(a, b.transpose(-2, -1)), strictly);
+    if (decay_.size(-1) == 1) {
+      return torch::matmul(a, b.transpose(-2, -1)) * decays_between(decay_.squeeze(-1), strictly);
     }
     std::vector<Tensor> rows;
     for (int64_t first = 0; first < chunk_; first += kBlock)
@@ -56,24 +66,25 @@ class Pairs {
  private:
   static Tensor lower(const Tensor& x, bool strictly) { return x.tril(strictly ? -1 : 0); }
 
-  /// The rows of one block: inside it pair by pair, against earlier ones by the sum at its first.
+  /// The rows of one block: inside it pair by pair, against earlier ones by way of its first token.
   Tensor block(const Tensor& a, const Tensor& b, int64_t first, bool strictly) const {
     const int64_t count = std::min(kBlock, chunk_ - first);
     const auto part = [](const Tensor& x, int64_t from, int64_t n) {
       return x.narrow(-2, from, n);
     };
     const Tensor rows = part(a, first, count), own = part(b, first, count);
-    const Tensor G = part(total_, first, count);
-    const Tensor exponent = (G.unsqueeze(-2) - G.unsqueeze(-3)).movedim(-1, -3);  // (..,D,r,j)
-    const Tensor decay = masked_exp(exponent, strictly);
+    const Tensor own_decay = part(decay_, first, count);
+    const Tensor decay = decays_between(own_decay.transpose(-2, -1), strictly);  // (..,D,r,j)
     const Tensor inside =
         (rows.transpose(-2, -1).unsqueeze(-1) * own.transpose(-2, -1).unsqueeze(-2) * decay)
             .sum(-3);
     std::vector<Tensor> all;
     if (first > 0) {
-      const Tensor edge = part(total_, first, 1);
-      const Tensor near = rows * (G - edge).exp();
-      const Tensor far = part(b, 0, first) * (edge - part(total_, 0, first)).exp();
+      const Tensor begin = torch::zeros_like(part(decay_, first, 1));
+      const Tensor since = torch::cat({begin, part(decay_, first + 1, count - 1)}, -2).cumsum(-2);
+      const Tensor near = rows * since.exp();
+      const Tensor until = part(sums_after(part(decay_, 0, first + 1)), 0, first);
+      const Tensor far = part(b, 0, first) * until.exp();
       all.push_back(torch::matmul(near, far.transpose(-2, -1)));
     }
     all.push_back(inside);
@@ -86,7 +97,7 @@ class Pairs {
     return torch::cat(all, -1);
   }
 
-  Tensor total_;
+  Tensor decay_;
   int64_t chunk_;
 };
 
@@ -107,10 +118,10 @@ Tensor attend_tile(const Chunks& given, int64_t tokens, double scale, Tensor& st
   const Tensor g = cut(given.decay), e = cut(given.erase);
   const Tensor v = times_optional(cut(given.value), cut(given.write));
   const Tensor total = g.defined() ? g.cumsum(-2) : g;
-  const Pairs pairs(total, chunk);
+  const Pairs pairs(g, chunk);
   const Tensor read = total.defined() ? q * total.exp() : q;
   const Tensor last = total.defined() ? total.narrow(-2, chunk - 1, 1) : total;
-  const Tensor late_key = total.defined() ? k * (last - total).exp() : k;
+  const Tensor late_key = g.defined() ? k * sums_after(g).exp() : k;
   const Tensor kept = total.defined() ? last.exp().transpose(-2, -1) : last;  // (B,H,N,1 or D,1)
   Tensor fresh = v, recalled;  // U = fresh - recalled S
   if (e.defined()) {
@@ -154,7 +165,7 @@ Tensor attend_token(const Chunks& x, double scale, Tensor& state) {
   return torch::matmul(x.query * scale, state);
 }
 
-int64_t tile_of(const Shape& s, bool vector_decay, torch::Device device = torch::kCPU) {
+int64_t delta_tile(const Shape& s, bool vector_decay, torch::Device device = torch::kCPU) {
   const int64_t pairs = vector_decay ? kBlock * s.D : 2 * kChunk;
   const double token_bytes =
       s.compute_bytes() * static_cast<double>(s.B * s.H * (6 * s.D + 4 * s.E + pairs));
@@ -194,7 +205,7 @@ Tensor delta_rule(const DeltaRule& call, NamedState* carried) {
   shape.element_bytes = static_cast<int64_t>(call.query.element_size());
   const bool vector_decay = call.log_decay.defined() && call.log_decay.size(3) > 1;
   const Tensor output = scan_tiles(step, sequences, state,
-                                   {tile_of(shape, vector_decay, call.query.device()), kChunk});
+                                   {delta_tile(shape, vector_decay, call.query.device()), kChunk});
   if (carried) (*carried)[""] = state[0];
   return output;
 }
@@ -208,7 +219,7 @@ Cost delta_cost(const Shape& s, bool vector_decay, bool erases, int64_t gates) {
                        (vector_decay ? 4 * D * static_cast<double>(kBlock) : 0);
   const double gate_bytes = static_cast<double>(s.element_bytes * gates) * heads * T;
   const double state = s.compute_bytes() * heads * D * E;
-  const int64_t tile = std::min(s.T, tile_of(s, vector_decay));
+  const int64_t tile = std::min(s.T, delta_tile(s, vector_decay));
   const double pairs = vector_decay ? 3 * static_cast<double>(kBlock) * D : 3 * C;
   const double tile_bytes = s.compute_bytes() * heads * static_cast<double>(tile) *
                             (6 * D + 4 * E + pairs + 2 * D * E / C);

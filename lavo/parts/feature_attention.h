@@ -43,6 +43,7 @@ struct FeatureAttention {
 struct FeatureState final : State {
   Named named() const override;
   bool assign(const std::string& name, const Tensor& x) override;
+  bool has_gradient(const std::string& name) const override { return name != "level"; }
   void merge(const State& next) override;
   void detach() override;
   std::vector<Tensor> held;

@@ -11,7 +11,7 @@ json default_of(const Cell& cell, const std::string& option) {
   return cell.facts ? cell.facts->at("options").value(option, json()) : json();
 }
 
-std::string in_words(const std::string& axis, const json& value) {
+std::string axis_in_words(const std::string& axis, const json& value) {
   if (axis != "position_encoding") return fmt::format("{} {}", axis, axis_text(value));
   return value == "none" ? "no position encoding" : axis_text(value);
 }
@@ -50,7 +50,7 @@ std::string Labels::operator()(const Cell& cell) const {
       const auto found = usual->second.find(name);
       if (found != usual->second.end() && found->second == value) continue;
     }
-    label += ", " + in_words(name, value);
+    label += ", " + axis_in_words(name, value);
   }
   return label;
 }

@@ -28,10 +28,12 @@ void Merger::add(const json& record) {
   int& attempts = attempts_[id];
   attempts = std::max(attempts, record.at("attempt").get<int>());
   const auto kept = records_.find(id);
-  if (!is_ok(record)) {
-    keep_later(failed_, id, record);
-    if (kept != records_.end() && is_ok(kept->second)) return;
-  } else if (kept != records_.end() && !is_ok(kept->second)) {
+  if (kept != records_.end() && is_ok(kept->second) != is_ok(record)) {
+    if (!is_ok(record)) {
+      keep_later(dropped_, id, record);
+      return;
+    }
+    if (when(kept->second) > when(record)) keep_later(dropped_, id, kept->second);
     records_.erase(kept);
   }
   keep_later(records_, id, record);
@@ -40,9 +42,8 @@ void Merger::add(const json& record) {
 std::string Merger::dropped() const {
   std::string names;
   size_t count = 0;
-  for (const auto& [id, failure] : failed_) {
-    const json& kept = records_.at(id);
-    if (!is_ok(kept) || when(failure) < when(kept)) continue;
+  for (const auto& [id, failure] : dropped_) {
+    if (when(failure) < when(records_.at(id))) continue;  // and then it was ok
     if (++count <= kNamed) {
       names += fmt::format("{}{} {}", count == 1 ? "" : ", ", id,
                            failure.at("status").get_ref<const std::string&>());

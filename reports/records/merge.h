@@ -27,7 +27,7 @@ class Merger {
  private:
   std::map<std::string, json> records_;
   std::map<std::string, int> attempts_;
-  std::map<std::string, json> failed_;  ///< the last that is not ok
+  std::map<std::string, json> dropped_;  ///< the last that is not ok, for one that is
 };
 
 /// The rule in words, for the help of commands.

@@ -12,6 +12,7 @@
 #include "lavo/core/files.h"
 #include "reports/records/lines.h"
 #include "reports/records/setups.h"
+#include "reports/records/words.h"
 
 namespace lavo {
 namespace {

@@ -53,18 +53,18 @@ struct WordsOf<Kind> {
   static const std::vector<std::string> words;
 };
 template <class E>
-concept Word = requires {
+concept HasWords = requires {
   WordsOf<E>::words;
 };
 
 /// "out_of_memory"
-template <Word E>
+template <HasWords E>
 const std::string& word(E value) {
   return WordsOf<E>::words.at(static_cast<size_t>(value));
 }
 
 /// Throws InputError naming `place`, with the nearest word.
-template <Word E>
+template <HasWords E>
 E parse_word(std::string_view text, const std::string& place) {
   const auto& words = WordsOf<E>::words;
   const auto found = std::ranges::find(words, text);
@@ -73,15 +73,15 @@ E parse_word(std::string_view text, const std::string& place) {
   return static_cast<E>(found - words.begin());
 }
 
-template <Word E>
+template <HasWords E>
 void to_json(nlohmann::json& to, E value) {
   to = word(value);
 }
-template <Word E>
+template <HasWords E>
 void from_json(const nlohmann::json& from, E& value) {
   value = parse_word<E>(from.get_ref<const std::string&>(), "record");
 }
-template <Word E>
+template <HasWords E>
 std::string_view format_as(E value) {
   return word(value);
 }

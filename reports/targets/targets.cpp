@@ -9,7 +9,7 @@ namespace lavo::report {
 namespace {
 
 /// "mechanism=lavo length=4096"; the axes that a reader would name first.
-std::string in_words(const json& selector) {
+std::string selector_in_words(const json& selector) {
   std::string text;
   for (const char* axis : {"mechanism", "memory", "implementation", "pass", "length", "heads"}) {
     const auto found = selector.find(axis);
@@ -33,7 +33,7 @@ struct Found {
 };
 Found find_cell(const Results& results, const json& selector, const Target& target) {
   const Cells cells = select(results, [&](const Cell& cell) { return has_axes(cell, selector); });
-  const std::string which = in_words(selector);
+  const std::string which = selector_in_words(selector);
   if (cells.empty()) {
     return {.reason = target.otherwise.empty() ? "no cell " + which : target.otherwise};
   }
@@ -50,7 +50,7 @@ Found find_cell(const Results& results, const json& selector, const Target& targ
 bool are_of_one_setup(const Results& results, const Cell& a, const Cell& b) {
   const json &x = results.environments.at(a.environment),
              &y = results.environments.at(b.environment);
-  return x.at("machine") == y.at("machine") && x.at("build") == y.at("build");
+  return x.at("machine") == y.at("machine") && x.value("build", json()) == y.value("build", json());
 }
 
 /// What the allowance comes to for the cell's output, as a metric without noise.
@@ -76,17 +76,17 @@ std::string word(const Judgement& judgement) {
   }
 }
 
-std::string plain(double value) { return format_quantity(value, "1"); }
+std::string plain_number(double value) { return format_quantity(value, "1"); }
 
 std::string bound_text(const Target& target) {
-  return (target.at_least ? ">= " : "<= ") + plain(target.limit);
+  return (target.at_least ? ">= " : "<= ") + plain_number(target.limit);
 }
 
 std::string ratio_text(const Judgement& judgement) {
   if (!judgement.ratio) return "-";
-  std::string text = plain(judgement.ratio->value);
+  std::string text = plain_number(judgement.ratio->value);
   if (const auto& interval = judgement.ratio->interval) {
-    text += fmt::format(" [{}, {}]", plain(interval->first), plain(interval->second));
+    text += fmt::format(" [{}, {}]", plain_number(interval->first), plain_number(interval->second));
   }
   return text;
 }

@@ -99,7 +99,7 @@ TEST_CASE("outputs before a token and their gradients are the same bits whatever
       }
     }
   }
-  CHECK(tried > 0);
+  CHECK((tried > 0 || tested_mechanisms().size() == 1));
 }
 
 TEST_CASE("what is cut off after a token changes nothing before it") {

@@ -65,8 +65,8 @@ TEST_CASE("every option's choices agree with the reference, with and without pad
 }
 
 TEST_CASE("every mechanism agrees with its reference at its default sizes") {
-  for (const Entry& entry : mechanisms()) {
-    const Variant variant{&entry, json::object()};
+  for (const Entry* entry : tested_mechanisms()) {
+    const Variant variant{entry, json::object()};
     for (const Pattern pattern : kPatterns) {
       const Shape shape{.B = 1, .H = 2, .T = 200, .S = 200, .D = 32, .E = 32};
       agree(variant, shape, torch::kFloat32, pattern, true);
@@ -75,15 +75,15 @@ TEST_CASE("every mechanism agrees with its reference at its default sizes") {
 }
 
 TEST_CASE("a mechanism refuses nothing at its default sizes but what its line of the table says") {
-  for (const Entry& entry : mechanisms()) {
+  for (const Entry* entry : tested_mechanisms()) {
     const Shape shape{.B = 1, .H = 2, .T = 20, .S = 20, .D = 16, .E = 16};
-    const Variant variant{&entry, json::object()};
+    const Variant variant{entry, json::object()};
     for (const Pattern pattern : kPatterns) {
       const auto mechanism =
           variant.create(shape, is_causal(pattern), is_cross(pattern), torch::kFloat32);
-      CAPTURE(entry.name, pattern_name(pattern));
+      CAPTURE(entry->name, pattern_name(pattern));
       REQUIRE(mechanism);
-      CHECK(takes(*mechanism, pattern) == entry.patterns.include(pattern));
+      CHECK(takes(*mechanism, pattern) == entry->patterns.include(pattern));
     }
   }
 }

@@ -2,6 +2,7 @@
 #include "tests/support/variants.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 #include "lavo/core/check.h"
@@ -91,14 +92,21 @@ Inputs Variant::inputs(const Mechanism& mechanism, const Shape& shape, torch::Sc
   return random_inputs(mechanism, shape, type, seed, problem, counts);
 }
 
+std::vector<const Entry*> tested_mechanisms() {
+  if (const char* name = std::getenv("LAVO_TEST_MECHANISM")) return {&find_mechanism(name)};
+  std::vector<const Entry*> result;
+  for (const Entry& entry : mechanisms()) result.push_back(&entry);
+  return result;
+}
+
 std::vector<Variant> small_mechanisms() {
   std::vector<Variant> result;
-  for (const Entry& entry : mechanisms()) {
-    const bool two = entry.is_fused() && entry.facts.composed;
-    const json options = small_options(entry);
-    result.push_back({&entry, options});
-    if (two) result.push_back({&entry, options, Implementation::kComposed});
-    if (entry.facts.naive) result.push_back({&entry, options, Implementation::kNaive});
+  for (const Entry* entry : tested_mechanisms()) {
+    const bool two = entry->is_fused() && entry->facts.composed;
+    const json options = small_options(*entry);
+    result.push_back({entry, options});
+    if (two) result.push_back({entry, options, Implementation::kComposed});
+    if (entry->facts.naive) result.push_back({entry, options, Implementation::kNaive});
   }
   return result;
 }

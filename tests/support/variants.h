@@ -26,6 +26,9 @@ struct Variant {
                 uint64_t seed, const ProblemOptions& problem = {}) const;
 };
 
+/// Those of the table; with LAVO_TEST_MECHANISM in the environment the one of that name.
+std::vector<const Entry*> tested_mechanisms();
+
 /// In each implementation: the sizes below, then one option at a time changed: each choice, each
 /// word, each boolean flipped, each integer by one, each number halved.
 std::vector<Variant> variants();

@@ -127,7 +127,7 @@ void Ledger::finish(const Turn& turn, BlockResult block) {
     store_.append_block(cell.id, state.sofar, options_.fingerprint);
     return;
   }
-  if (status == "skipped") return skip(turn.cell, state.sofar.blocks.back().reason);
+  if (status == Status::kSkipped) return skip(turn.cell, state.sofar.blocks.back().reason);
   note_out_of_memory(cell, status);
   add_record(turn.cell, make_record(cell.identity(), state.sofar.attempt, state.sofar.blocks,
                                     options_.environment, state.sofar.started));

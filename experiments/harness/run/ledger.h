@@ -13,6 +13,7 @@
 
 #include "experiments/harness/store.h"
 #include "experiments/harness/sweep/schedule.h"
+#include "reports/records/run_directory.h"
 
 namespace lavo {
 

@@ -34,10 +34,11 @@ bool speaks_of_memory(const std::string& text) {
 void require_planned_data(const Experiment& experiment, const Case& cell) {
   const std::string digest = experiment.data_digest(cell.axes, cell.corpus);
   if (digest == cell.data_digest) return;
-  throw CellFailure("error", fmt::format("{}: changed since the run was planned (its digest is {}, "
-                                         "it was {})",
-                                         cell.corpus.empty() ? "the data" : cell.corpus,
-                                         digest.substr(0, 12), cell.data_digest.substr(0, 12)));
+  throw CellFailure(Status::kError,
+                    fmt::format("{}: changed since the run was planned (its digest is {}, "
+                                "it was {})",
+                                cell.corpus.empty() ? "the data" : cell.corpus,
+                                digest.substr(0, 12), cell.data_digest.substr(0, 12)));
 }
 
 BlockResult attempt(const Experiment& experiment, const Case& cell) {
@@ -50,7 +51,7 @@ BlockResult attempt(const Experiment& experiment, const Case& cell) {
   } catch (const CellFailure& error) {
     return failed(error.status, error.what());
   } catch (const OptionError& error) {  // these options are refused: a decision, not a failure
-    return failed("skipped", error.what());
+    return failed(Status::kSkipped, error.what());
   } catch (const c10::OutOfMemoryError& error) {
     return failed(Status::kOutOfMemory, error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
@@ -76,7 +77,7 @@ BlockResult run_block(const Experiment& experiment, const Case& cell) {
   const auto start = std::chrono::steady_clock::now();
   BlockResult block = attempt(experiment, cell);
   block.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (block.status == "ok" && !warning.empty()) block.outcome.notes["warning"] = warning;
+  if (block.status == Status::kOk && !warning.empty()) block.outcome.notes["warning"] = warning;
   return block;
 }
 

@@ -99,7 +99,7 @@ int worker_main() {
     try {
       job = job_from_json(json::parse(line));
     } catch (const Error& error) {  // a module that is not there any more
-      replies.send({{"result", to_json(BlockResult{"error", error.what(), {}})}});
+      replies.send({{"result", to_json(BlockResult{Status::kError, error.what(), {}})}});
       continue;
     }
     job.input.progress = [&](const std::string& text) { replies.send_progress(text); };

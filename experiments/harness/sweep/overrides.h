@@ -13,7 +13,7 @@ namespace lavo {
 struct Overrides {
   std::vector<Axis> axes;
   json limits = json::object();
-  std::string corpus;  ///< a data set of the table, a file or a folder; empty: the first
+  std::string corpus;          ///< a data set of the table, a file or a folder; empty: the first
   std::set<std::string> used;  ///< places of overrides that some sweep had an axis for
 
   /// Throws InputError or OptionError.

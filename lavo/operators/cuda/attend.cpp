@@ -135,15 +135,6 @@ Results attend_backward_cuda(const AttendBackward& given) {
 }  // namespace
 
 std::string attend_refusal_cuda(const AttendFacts& f) {
-  if (f.type == at::kDouble) return "float64 is composed on CUDA";
-  if (f.decay) return "means that decay are composed on CUDA";
-  if (f.look_back > 0) return "windows that look back are composed on CUDA";
-  if (f.cross || f.T != f.S) return "cross attention is composed on CUDA";
-  if (f.memory == "none" && f.window == 0) return "neither a memory nor a window is asked for";
-  if (f.E != f.D) return "the value width must be that of the query on CUDA";
-  if ((f.memory == "shared" || f.memory == "key_value") && !f.one_bases) {
-    return "key_bases and value_bases differ only with memory 'projected' on CUDA";
-  }
   const char* const why = cuda::why_not(shape_of(f));
   return why ? std::string(why) + " on CUDA" : "";
 }

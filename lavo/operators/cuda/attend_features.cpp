@@ -12,9 +12,6 @@
 namespace lavo {
 namespace {
 
-/// Sums over more features, of more columns, would be too many calls to win anything.
-constexpr int64_t kWidest = 128;
-
 cuda::CausalSumShape sum_shape(int64_t B, int64_t H, int64_t T, int64_t features, int64_t width,
                                bool reverse) {
   constexpr int64_t kMany = 1 << 20;  // more than the kernels take
@@ -60,10 +57,6 @@ Results features_backward_cuda(const FeatureBackward& call) {
 }  // namespace
 
 std::string attend_features_refusal_cuda(const AttendFeaturesFacts& f) {
-  if (f.type == at::kDouble) return "float64 is composed on CUDA";
-  if (f.levels) return "levels are composed on CUDA";
-  if (f.M > kWidest) return "more than 128 features are composed on CUDA";
-  if (f.E > kWidest) return "values of more than 128 columns are composed on CUDA";
   const char* const why = cuda::why_not(sum_shape(f.B, f.H, f.T, /*features=*/8, /*width=*/8,
                                                   /*reverse=*/false));
   return why ? std::string(why) + " on CUDA" : "";

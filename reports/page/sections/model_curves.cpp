@@ -25,7 +25,8 @@ std::vector<const Variant*> shown(const ModelGroup& group, bool trained_only) {
   return rows;
 }
 
-std::vector<Curve> curves_of(const std::vector<const Variant*>& rows, const std::string& series) {
+std::vector<Curve> series_curves(const std::vector<const Variant*>& rows,
+                                 const std::string& series) {
   std::vector<Curve> curves;
   for (const Variant* row : rows) {
     auto points = mean_curve(row->cells, series);
@@ -36,7 +37,7 @@ std::vector<Curve> curves_of(const std::vector<const Variant*>& rows, const std:
 
 void add_extrapolation(const ModelGroup& group, Section& section) {
   const auto rows = shown(group, true);
-  const auto curves = curves_of(rows, "perplexity");
+  const auto curves = series_curves(rows, "perplexity");
   if (curves.empty()) return;
   std::vector<Rule> trained;
   if (group.context > 0) trained.push_back({group.context, "trained here"});
@@ -119,7 +120,7 @@ std::vector<Section> model_curves(const Results& results) {
     if (group.mechanisms() < 2) continue;  // a grid of one mechanism has a figure of its own
     add_extrapolation(group, section);
     for (const CurveFigure& figure : kFigures) {
-      const auto curves = curves_of(shown(group, figure.trained_only), figure.series);
+      const auto curves = series_curves(shown(group, figure.trained_only), figure.series);
       if (curves.empty()) continue;
       const bool dots = curves.front().points.size() <= 20;
       section.blocks.push_back(Figure{slug(std::string(figure.series) + " " + group.title),

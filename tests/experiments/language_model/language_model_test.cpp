@@ -22,7 +22,7 @@ json small_axes(const json& more = json::object()) {
   return LanguageModel().resolve(axes);
 }
 
-Outcome run(const json& axes, const std::filesystem::path& directory) {
+Outcome run_model(const json& axes, const std::filesystem::path& directory) {
   Case cell;
   cell.axes = axes;
   cell.directory = directory;
@@ -33,7 +33,7 @@ Outcome run(const json& axes, const std::filesystem::path& directory) {
 
 TEST_CASE("a cell trains a model and scores it at every context") {
   const Scratch folder;
-  const Outcome outcome = run(small_axes(), folder.path());
+  const Outcome outcome = run_model(small_axes(), folder.path());
   const auto value = [&](const char* name) { return outcome.metrics.at(name).value; };
   // Thirty steps do not reach a floor, but leave the 8 bits of a model that knows nothing.
   CHECK(value("bits_per_byte") < 6);
@@ -66,25 +66,26 @@ TEST_CASE("a cell trains a model and scores it at every context") {
 TEST_CASE("the same cell gives the same numbers bit by bit, another seed others") {
   const Scratch a, b;
   const json axes = small_axes();
-  const Outcome first = run(axes, a.path()), second = run(axes, b.path());
+  const Outcome first = run_model(axes, a.path()), second = run_model(axes, b.path());
   for (const char* name : {"bits_per_byte", "perplexity_per_word", "extrapolated_bits_per_byte"}) {
     CHECK(first.metrics.at(name).value == second.metrics.at(name).value);
   }
   for (const char* name : {"training_loss", "loss_by_chunk", "perplexity"}) {
     CHECK(first.series.at(name).points == second.series.at(name).points);
   }
-  const Outcome other = run(small_axes({{"seed", 1}}), a.path());
+  const Outcome other = run_model(small_axes({{"seed", 1}}), a.path());
   CHECK(other.metrics.at("bits_per_byte").value != first.metrics.at("bits_per_byte").value);
 }
 
 TEST_CASE("cells that differ in scoring alone share one trained model") {
   const Scratch folder;
-  const Outcome first = run(small_axes(), folder.path());
-  const Outcome longer = run(small_axes({{"test_factor", 1}, {"test_bytes", 1024}}), folder.path());
+  const Outcome first = run_model(small_axes(), folder.path());
+  const Outcome longer =
+      run_model(small_axes({{"test_factor", 1}, {"test_bytes", 1024}}), folder.path());
   CHECK(first.notes.at("model") == longer.notes.at("model"));
   // The time of training is the first one's: nothing was trained again.
   CHECK(first.metrics.at("training_time").value == longer.metrics.at("training_time").value);
-  CHECK(run(small_axes({{"steps", 31}}), folder.path()).notes.at("model") !=
+  CHECK(run_model(small_axes({{"steps", 31}}), folder.path()).notes.at("model") !=
         first.notes.at("model"));
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "models")) {
@@ -96,7 +97,7 @@ TEST_CASE("cells that differ in scoring alone share one trained model") {
 TEST_CASE("a tokenizer is an axis; bits per byte stay comparable") {
   const Scratch folder;
   const Outcome outcome =
-      run(small_axes({{"tokenizer", "bpe"}, {"vocabulary", 300}}), folder.path());
+      run_model(small_axes({{"tokenizer", "bpe"}, {"vocabulary", 300}}), folder.path());
   const double bits = outcome.metrics.at("bits_per_byte").value;
   CHECK(bits < 6);
   const double tokens = outcome.notes.at("tokens_scored").get<double>();
@@ -131,7 +132,7 @@ TEST_CASE("a loss that is not finite ends the cell with its step") {
   const Scratch folder;
   const json axes = small_axes({{"learning_rate", 1e30}, {"clip", 0}, {"warmup", 0}});
   try {
-    run(axes, folder.path());
+    run_model(axes, folder.path());
     FAIL("a model was trained at a learning rate of 1e30");
   } catch (const CellFailure& failure) {
     CHECK(failure.status == Status::kNotFinite);
@@ -148,7 +149,7 @@ TEST_CASE("every mechanism trains, or says why it cannot") {
     const bool causal = entry.patterns.refusal[static_cast<size_t>(Pattern::kCausalSelf)].empty();
     CHECK(causal == reason.empty());
     if (!reason.empty()) continue;
-    const Outcome outcome = run(axes, folder.path());
+    const Outcome outcome = run_model(axes, folder.path());
     CHECK(outcome.metrics.at("bits_per_byte").value < 8.5);
     CHECK(LanguageModel().predict(axes, json::object()).seconds > 0);
   }

@@ -25,7 +25,7 @@ Checkpoint small_checkpoint() {
   return c;
 }
 
-std::string refusal(const std::filesystem::path& path) {
+std::string checkpoint_refusal(const std::filesystem::path& path) {
   try {
     load_checkpoint(path);
   } catch (const Error& error) {
@@ -52,8 +52,8 @@ TEST_CASE("a checkpoint comes back bit by bit, by its folder or either file") {
 
 TEST_CASE("a checkpoint that is not whole is refused with its file") {
   const Scratch folder;
-  CHECK_THAT(refusal(folder.path() / "none"), ContainsSubstring("no such file"));
-  CHECK_THAT(refusal(folder.path()), ContainsSubstring("model.json"));
+  CHECK_THAT(checkpoint_refusal(folder.path() / "none"), ContainsSubstring("no such file"));
+  CHECK_THAT(checkpoint_refusal(folder.path()), ContainsSubstring("model.json"));
   save_checkpoint(folder.path(), small_checkpoint());
   const auto file = folder.path() / "model.json";
   const json whole = read_json(file);
@@ -61,7 +61,7 @@ TEST_CASE("a checkpoint that is not whole is refused with its file") {
     json about = whole;
     change(about);
     write_atomically(file, about.dump());
-    return refusal(folder.path());
+    return checkpoint_refusal(folder.path());
   };
   CHECK_THAT(with([](json& j) { j["schema"] = "other/1"; }), ContainsSubstring("lavo.model/1"));
   CHECK_THAT(with([](json& j) { j.erase("model"); }), ContainsSubstring("not a checkpoint's"));

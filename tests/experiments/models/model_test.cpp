@@ -10,7 +10,7 @@ using namespace lavo;
 
 namespace {
 
-constexpr int64_t kTokens = 16, kModelWidth = 16;
+constexpr int64_t kModelTokens = 16, kModelWidth = 16;
 
 json mechanism_options(const std::string& name) {
   json options = json::object();
@@ -30,7 +30,7 @@ ModelOptions options_of(const std::vector<std::string>& mixers, bool causal = tr
   return o;
 }
 
-std::shared_ptr<Model> make(const ModelOptions& options) {
+std::shared_ptr<Model> make_model(const ModelOptions& options) {
   auto model = std::make_shared<Model>(options, 5);
   model->to(torch::kFloat64);
   model->eval();
@@ -67,20 +67,20 @@ TEST_CASE("a padded batch gives its real tokens what they give alone, through th
     ModelOptions options = options_of({entry.name, entry.name}, causal);
     options.backbone.layer.switches.conv = Convolution::kShort;
     options.backbone.layer.position = default_position(entry);
-    const auto model = make(options);
+    const auto model = make_model(options);
     // Nystroemformer's landmarks are means of segments of the padded length: they must be as long.
-    const int64_t real = entry.name == "nystromformer" ? kTokens : 11;
+    const int64_t real = entry.name == "nystromformer" ? kModelTokens : 11;
     const Tensor alone = some_tokens(real, 4, 1);
-    Tensor padded = some_tokens(kTokens, 6);
+    Tensor padded = some_tokens(kModelTokens, 6);
     padded[1].narrow(0, 0, real).copy_(alone[0]);
-    Tensor mask = torch::ones({2, kTokens}, torch::kBool);
-    mask[1].narrow(0, real, kTokens - real).fill_(false);
+    Tensor mask = torch::ones({2, kModelTokens}, torch::kBool);
+    mask[1].narrow(0, real, kModelTokens - real).fill_(false);
     const Tensor expected = model->forward(alone)[0];
     const Tensor got = model->forward({.input = padded, .mask = mask})[1].narrow(0, 0, real);
     CHECK(most(got - expected) <= 1e-11 * most(expected));
-    if (real == kTokens) continue;
+    if (real == kModelTokens) continue;
     Tensor other = padded.clone();
-    other[1].narrow(0, real, kTokens - real).add_(5).remainder_(32);
+    other[1].narrow(0, real, kModelTokens - real).add_(5).remainder_(32);
     CHECK(model->forward({.input = other, .mask = mask})[1].narrow(0, 0, real).equal(got));
     if (!causal && entry.name != "local") {
       CHECK(most(model->forward(padded)[1].narrow(0, 0, real) - expected) > 1e-6);
@@ -90,12 +90,12 @@ TEST_CASE("a padded batch gives its real tokens what they give alone, through th
 
 TEST_CASE("a hybrid is a list: each block has its own mixer, streamed and causal like any") {
   torch::NoGradGuard no_grad;
-  const auto model = make(options_of({"local", "linear", "lavo"}));
+  const auto model = make_model(options_of({"local", "linear", "lavo"}));
   const auto parameters = model->named_parameters();
   CHECK_FALSE(parameters.contains("layer1.attention.mechanism.bases"));
   const Tensor tokens = some_tokens(40);
   const Tensor whole = model->forward(tokens);
-  CHECK(most(make(options_of({"linear", "local", "lavo"}))->forward(tokens) - whole) > 1e-3);
+  CHECK(most(make_model(options_of({"linear", "local", "lavo"}))->forward(tokens) - whole) > 1e-3);
   StreamState state = model->new_state();
   std::vector<Tensor> pieces;
   for (int64_t begin = 0; begin < 40; begin += 8) {
@@ -116,7 +116,7 @@ TEST_CASE("a mixer that was added stands in a hybrid") {
   CHECK(added_mixers().back().name == "mean_mixer");
   ModelOptions options = options_of({"local"});
   options.backbone.mixers.push_back({"mean_mixer", json::object()});
-  const auto model = make(options);
+  const auto model = make_model(options);
   CHECK(model->forward(some_tokens(9)).sizes() == at::IntArrayRef({2, 9, 32}));
   CHECK_THROWS_AS(model->new_state(), OptionError);
 }
@@ -125,7 +125,7 @@ TEST_CASE("cross mixers see the memory's real tokens and nothing else") {
   torch::NoGradGuard no_grad;
   ModelOptions options = options_of({"local", "local"});
   options.backbone.cross = {"vanilla", json::object()};
-  const auto model = make(options);
+  const auto model = make_model(options);
   auto generator = make_generator(8);
   ModelInput in{.input = some_tokens(12),
                 .memory_BSM = torch::randn({2, 7, kModelWidth}, generator, torch::kFloat64)};
@@ -148,7 +148,7 @@ TEST_CASE("each head gives what its task asks for") {
   const Tensor mask = torch::arange(10).lt(6).expand({2, 10});
   const auto output = [&](HeadKind kind) {
     options.head.kind = kind;
-    return make(options)->forward({.input = tokens, .mask = mask});
+    return make_model(options)->forward({.input = tokens, .mask = mask});
   };
   const Tensor of_tokens = output(HeadKind::kClasses);
   CHECK(of_tokens.sizes() == at::IntArrayRef({2, 10, 3}));

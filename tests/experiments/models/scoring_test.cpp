@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "experiments/models/transformer.h"
 #include "lavo/core/check.h"
 #include "tests/support/catch.h"
 
@@ -10,7 +11,7 @@ using namespace lavo;
 
 namespace {
 
-Transformer small_model(const std::string& mechanism = "vanilla") {
+Transformer scored_model(const std::string& mechanism = "vanilla") {
   return {{.mechanism = mechanism, .width = 16, .context = 8}, json::object(), 2};
 }
 
@@ -23,7 +24,7 @@ std::string some_text(size_t length) {
 }  // namespace
 
 TEST_CASE("every token but the first is scored once, from what its window holds before it") {
-  Transformer model = small_model();
+  Transformer model = scored_model();
   const std::string text = some_text(46);  // 45 scored: five windows of 8 and one of 5
   const TextLosses losses = score_texts(model, Tokenizer(), {text}, 8);
   REQUIRE(losses.nats.size() == 45);
@@ -43,7 +44,7 @@ TEST_CASE("every token but the first is scored once, from what its window holds 
 }
 
 TEST_CASE("means by position, offset and chunk are means of the same losses") {
-  Transformer model = small_model();
+  Transformer model = scored_model();
   const TextLosses losses = score_texts(model, Tokenizer(), {some_text(33)}, 8);  // 4 windows
   const auto mean_at = [&](auto take) {
     double sum = 0;
@@ -71,7 +72,7 @@ TEST_CASE("means by position, offset and chunk are means of the same losses") {
 }
 
 TEST_CASE("texts are scored apart, and their bytes and words are counted") {
-  Transformer model = small_model();
+  Transformer model = scored_model();
   const std::string a = "one two three", b = "four five";
   const TextLosses both = score_texts(model, Tokenizer(), {a, b}, 4);
   const TextLosses first = score_texts(model, Tokenizer(), {a}, 4);

@@ -10,7 +10,7 @@ using namespace lavo;
 
 namespace {
 
-Outcome run(const json& axes) {
+Outcome run_numerics(const json& axes) {
   const Numerics numerics;
   return numerics.run({.axes = numerics.resolve(axes)});
 }
@@ -24,8 +24,8 @@ TEST_CASE("errors of every mechanism stay within the rounding of the type") {
     if (!entry.patterns.include(Pattern::kCausalSelf)) continue;
     for (const std::string& dtype : kTypeNames) {
       CAPTURE(entry.name, dtype);
-      const Outcome outcome =
-          run({{"mechanism", entry.name}, {"dtype", dtype}, {"length", 100}, {"head_dim", 16}});
+      const Outcome outcome = run_numerics(
+          {{"mechanism", entry.name}, {"dtype", dtype}, {"length", 100}, {"head_dim", 16}});
       CHECK(metric(outcome, "worst_error") <= metric(outcome, "allowed_error"));
       CHECK(metric(outcome, "worst_error") > 0);  // no reference is right to the last bit
       const auto& points = outcome.series.at("error").points;
@@ -39,8 +39,8 @@ TEST_CASE("errors of every mechanism stay within the rounding of the type") {
 TEST_CASE("the running mean is right to its type over many tiles") {
   for (const std::string& dtype : kTypeNames) {
     CAPTURE(dtype);
-    const Outcome outcome =
-        run({{"measure", "running_mean"}, {"dtype", dtype}, {"length", 20000}, {"head_dim", 4}});
+    const Outcome outcome = run_numerics(
+        {{"measure", "running_mean"}, {"dtype", dtype}, {"length", 20000}, {"head_dim", 4}});
     CHECK(metric(outcome, "worst_error") <= metric(outcome, "allowed_error"));
   }
 }
@@ -48,7 +48,7 @@ TEST_CASE("the running mean is right to its type over many tiles") {
 TEST_CASE("exact attention has no distance from softmax, random features less with more of them") {
   const auto error = [](json axes) {
     axes.update({{"measure", "softmax"}, {"length", 64}, {"head_dim", 16}, {"scale", 0.5}});
-    return metric(run(axes), "softmax_error");
+    return metric(run_numerics(axes), "softmax_error");
   };
   CHECK(error({{"mechanism", "vanilla_math"}, {"dtype", "float64"}}) < 1e-12);
   CHECK(error({{"mechanism", "local"}, {"window", 8}}) > 0.1);

@@ -11,7 +11,7 @@ using namespace lavo;
 
 namespace {
 
-constexpr int64_t kTokens = 70;
+constexpr int64_t kCallTokens = 70;
 constexpr double kNotFinite[] = {NAN, INFINITY, -INFINITY};
 
 /// Of head 1 of batch entry 1, from token `begin` on.
@@ -36,7 +36,7 @@ AttendInputs attend_problem(const std::string& memory, torch::ScalarType type, b
     return torch::randn(sizes, generator, torch::kFloat32).to(as);
   };
   AttendInputs in;
-  for (Tensor* x : {&in.query, &in.key, &in.value}) *x = draw({2, 3, kTokens, 20}, type);
+  for (Tensor* x : {&in.query, &in.key, &in.value}) *x = draw({2, 3, kCallTokens, 20}, type);
   in.weights = draw({2, 3}, compute);
   if (memory != "none") in.key_bases = in.value_bases = draw({3, 5, 20}, compute);
   in.memory = memory;
@@ -65,7 +65,7 @@ TEST_CASE("lavo::attend: what is not finite at a token reaches no output before 
         AttendInputs other = in;
         other.*input = spoilt(in.*input, t, by);
         CAPTURE(memory, toString(type), decays, by, t);
-        require_same(before, attend(other), t, kTokens);
+        require_same(before, attend(other), t, kCallTokens);
       }
     }
   }

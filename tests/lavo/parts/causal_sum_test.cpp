@@ -13,7 +13,7 @@ struct Problem {
   Tensor query, key, value, level;
 };
 
-Problem problem(int64_t T, double step) {
+Problem sum_problem(int64_t T, double step) {
   auto generator = torch::make_generator<at::CPUGeneratorImpl>(11);
   const auto draw = [&](int64_t width) {
     return torch::rand({2, 3, T, width}, generator, torch::kFloat64);
@@ -50,7 +50,7 @@ TEST_CASE("chunked sums equal sums taken term by term") {
       GENERATE(table<int64_t, int64_t>({{1, 8}, {5, 8}, {8, 8}, {24, 8}, {24, 1}}));
   const double step = GENERATE(0.0, 0.3, 60.0);  // the last one leaves only the newest keys
   CAPTURE(levels, T, chunk, step);
-  const Problem p = problem(T, step);
+  const Problem p = sum_problem(T, step);
   CausalSum carried = empty(p, levels);
   const Tensor actual =
       causal_sum(p.query, p.key, p.value, levels ? p.level : Tensor(), chunk, carried);
@@ -59,7 +59,7 @@ TEST_CASE("chunked sums equal sums taken term by term") {
 
 TEST_CASE("what is carried makes pieces equal the whole") {
   const bool levels = GENERATE(false, true);
-  const Problem p = problem(24, 0.3);
+  const Problem p = sum_problem(24, 0.3);
   CausalSum carried = empty(p, levels);
   Pieces pieces(24);
   for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 5}, {5, 1}, {6, 16}, {22, 2}}) {

@@ -21,15 +21,14 @@ std::string refusal(const std::string& text) {
   return "";
 }
 
-Row row_of(const std::string& mechanism, int length, const std::string& metric,
-           const std::string& kind) {
+Row row_of(const std::string& mechanism, int length, const std::string& metric, Kind kind) {
   Row row;
   row.experiment = "efficiency";
   row.axes = {{"mechanism", mechanism}, {"length", length}, {"pass", "forward"}};
   row.cell = cell_name(row.experiment, row.axes);
   row.metric = metric;
   row.kind = kind;
-  row.unit = kind == "timing" ? "ms" : "B";
+  row.unit = kind == Kind::kTiming ? "ms" : "B";
   return row;
 }
 
@@ -37,11 +36,11 @@ Row row_of(const std::string& mechanism, int length, const std::string& metric,
 
 TEST_CASE("without a policy: 3 % and a microsecond for times, nothing for exact metrics") {
   std::vector<bool> used;
-  const Limits time = limits_for({}, row_of("lavo", 512, "time", "timing"), used);
+  const Limits time = limits_for({}, row_of("lavo", 512, "time", Kind::kTiming), used);
   CHECK(time.margin == 0.03);
   CHECK(time.floor == 1e-3);  // ms
   CHECK((time.fail_on == std::set{Verdict::kSlower, Verdict::kWorse, Verdict::kBroke}));
-  const Limits memory = limits_for({}, row_of("lavo", 512, "peak_memory", "exact"), used);
+  const Limits memory = limits_for({}, row_of("lavo", 512, "peak_memory", Kind::kExact), used);
   CHECK(memory.margin == 0);
   CHECK(memory.floor == 0);
 }
@@ -70,13 +69,13 @@ fail_on = []
   CHECK(policy.strict);
   std::vector<bool> used;
   const auto limits = [&](const Row& row) { return limits_for(policy, row, used); };
-  CHECK(limits(row_of("lavo", 512, "time", "timing")).margin == 0.2);
-  CHECK(limits(row_of("lavo", 512, "time", "timing")).floor == 0.5);
-  CHECK(limits(row_of("lavo", 2048, "time", "timing")).margin == 0.1);
+  CHECK(limits(row_of("lavo", 512, "time", Kind::kTiming)).margin == 0.2);
+  CHECK(limits(row_of("lavo", 512, "time", Kind::kTiming)).floor == 0.5);
+  CHECK(limits(row_of("lavo", 2048, "time", Kind::kTiming)).margin == 0.1);
   CHECK(used == std::vector{true, true, false, false});
-  CHECK(limits(row_of("lavo", 512, "peak_memory", "exact")).ignore);
-  CHECK_FALSE(limits(row_of("lavo", 1024, "peak_memory", "exact")).ignore);
-  const Limits linear = limits(row_of("linear", 2048, "time", "timing"));
+  CHECK(limits(row_of("lavo", 512, "peak_memory", Kind::kExact)).ignore);
+  CHECK_FALSE(limits(row_of("lavo", 1024, "peak_memory", Kind::kExact)).ignore);
+  const Limits linear = limits(row_of("linear", 2048, "time", Kind::kTiming));
   CHECK(linear.margin == 0.3);  // noise raises the margin, it never lowers it
   CHECK(linear.fail_on.empty());
 }
@@ -88,12 +87,12 @@ TEST_CASE("where the machine is too noisy for a time, it only warns") {
       "gate.toml");
   std::vector<bool> used;
   const auto fails = [&](int length) {
-    return limits_for(policy, row_of("lavo", length, "time", "timing"), used).fail_on;
+    return limits_for(policy, row_of("lavo", length, "time", Kind::kTiming), used).fail_on;
   };
   CHECK(fails(512).contains(Verdict::kSlower));
   CHECK_FALSE(fails(1024).contains(Verdict::kSlower));
   CHECK(fails(1024).contains(Verdict::kBroke));
-  const Limits memory = limits_for(policy, row_of("lavo", 1024, "peak_memory", "exact"), used);
+  const Limits memory = limits_for(policy, row_of("lavo", 1024, "peak_memory", Kind::kExact), used);
   CHECK(memory.fail_on.contains(Verdict::kWorse));
 }
 

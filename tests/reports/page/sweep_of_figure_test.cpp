@@ -63,6 +63,9 @@ TEST_CASE("a grid holds the cells of the sweep whose command stands under it") {
   Results results;
   results.cells = {model(32, 8, 0, 2.5),  model(32, 16, 0, 2.6), model(64, 8, 0, 2.7),
                    model(64, 16, 0, 2.8), model(64, 16, 1, 3.8), model(64, 16, 2, 4.8)};
+  Cell without_options = model(0, 0, 0, 3);
+  without_options.axes = {{"mechanism", "vanilla"}, {"seed", 0}, {"context", 512}};
+  results.cells.push_back(without_options);
   Sweep grid, seeds;
   grid.name = "grid";
   grid.ids = {"32-8-0", "32-16-0", "64-8-0", "64-16-0"};

@@ -8,6 +8,7 @@
 
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
+#include "lavo/core/process.h"
 #include "reports/page/python.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"

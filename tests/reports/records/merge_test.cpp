@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "reports/records/merge.h"
 
+#include <fstream>
+
 #include "reports/records/run_directory.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"

@@ -139,6 +139,7 @@ TEST_CASE("each target finds its cells in experiments/targets.toml") {
     cell.axes = planned.axes;
     for (const char* metric : {"time", "peak_memory", "state_bytes"}) {
       cell.metrics[metric].value = 1;
+      cell.metrics[metric].unit = std::string(metric) == "time" ? "ms" : "B";
     }
     results.cells.push_back(cell);
   }

@@ -4,10 +4,11 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "experiments/harness/machine/resources.h"
-#include "experiments/harness/store.h"
 #include "lavo/core/files.h"
+#include "reports/records/run_directory.h"
 #include "tests/support/catch.h"
 #include "tests/support/program.h"
 
@@ -46,8 +47,9 @@ json only_record(const std::string& directory) {
 
 /// A cell of two threads.
 std::vector<std::string> two_threads(const TemporaryDirectory& directory) {
-  return {"run", directory.write("t.toml", "experiment = 'numerics'\n[fixed]\nlength = 64\n"),
-          "-o",  directory.file("run"), "--threads", "2"};
+  return {"run",       directory.write("t.toml", "experiment = 'numerics'\n[fixed]\nlength = 64\n"),
+          "-o",        directory.file("run"),
+          "--threads", "2"};
 }
 
 json environment_now() {

@@ -39,8 +39,7 @@ TEST_CASE("cells keep the ids that they were first given") {
   CHECK(ids("experiment = 'numerics'\n[fixed]\nthreads = 1\nlength = 64\n[axes]\n"
             "scale = [1, 0.5]\n") == Ids{"6fe07ddd71ad5757", "6273199ac93279aa"});
   CHECK(ids("experiment = 'language_model'\n[fixed]\nthreads = 1\n[axes]\n"
-            "mechanism = ['vanilla', 'local']\n") ==
-        Ids{"e2429015797e5c15", "bc4762b577d9d60a"});
+            "mechanism = ['vanilla', 'local']\n") == Ids{"e2429015797e5c15", "bc4762b577d9d60a"});
 }
 
 TEST_CASE("a number has one id, however it is written") {

@@ -246,8 +246,8 @@ TEST_CASE("bad sweeps and selectors are refused with the place") {
 
 TEST_CASE("a refusal stands where the option that it blames was written") {
   // The value is the name of another axis: a message's quoted words do not tell which is meant.
-  CHECK_THAT(refusal("[fixed]\nlength = 7\ndevice = 'length'\n[axes]\nbehaviour = ['ok']\n",
-                     {}, "efficiency"),
+  CHECK_THAT(refusal("[fixed]\nlength = 7\ndevice = 'length'\n[axes]\nbehaviour = ['ok']\n", {},
+                     "efficiency"),
              ContainsSubstring("unknown axis 'behaviour'"));
   CHECK_THAT(refusal("[fixed]\nlength = 7\ndevice = 'length'\n", {}, "efficiency"),
              ContainsSubstring("s.toml:4:1: efficiency: device must be cpu"));
