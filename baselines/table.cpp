@@ -8,6 +8,7 @@
 #include "baselines/local.h"
 #include "baselines/nystromformer.h"
 #include "baselines/performer.h"
+#include "baselines/retnet.h"
 #include "baselines/vanilla.h"
 #include "lavo/core/check.h"
 #include "lavo/lavo.h"
@@ -27,6 +28,7 @@ std::deque<Entry>& table() {
       row<Cosformer>(),
       row<Nystromformer>(),
       row<Local>(),
+      row<RetNet>(),
       // clang-format on
   };
   return rows;
