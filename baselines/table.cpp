@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "baselines/cosformer.h"
+#include "baselines/gla.h"
 #include "baselines/linear.h"
 #include "baselines/local.h"
 #include "baselines/nystromformer.h"
@@ -29,6 +30,7 @@ std::deque<Entry>& table() {
       row<Nystromformer>(),
       row<Local>(),
       row<RetNet>(),
+      row<Gla>(),
       // clang-format on
   };
   return rows;
