@@ -278,7 +278,7 @@ TEST_CASE("names from records open no element and lose no chart") {
   std::string nasty = "</script><script>alert(1)</script>\u2028\u2029\ufffe\u009b";
   for (char c = 1; c < 0x20; ++c) nasty += c;
   std::vector<json> cells;
-  for (const int length : {512, 1024}) {
+  for (const int length : {512, 1024, 2048}) {
     json cell = test::cell_record(nasty, length);
     cell["metrics"]["time"] = test::timing_metric({{1, 2, 3}});
     cells.push_back(cell);
