@@ -55,7 +55,8 @@ std::string Record::mechanism() const {
 ResultsFile results_from_json(const json& document, const std::string& source) {
   ResultsFile results{source, document.at("environments"), {}};
   std::map<std::string, std::shared_ptr<const json>> facts;
-  for (const auto& [name, about] : document.value("mechanisms", json::object()).items()) {
+  const json mechanisms = document.value("mechanisms", json::object());
+  for (const auto& [name, about] : mechanisms.items()) {
     facts[name] = std::make_shared<const json>(about);
   }
   for (const json& from : document.at("cells")) {
