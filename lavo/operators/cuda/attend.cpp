@@ -118,7 +118,7 @@ Results attend_backward_cuda(const AttendBackward& given) {
   const at::Tensor workspace = scratch(weights, cuda::lavo_workspace_floats(s));
   C10_CUDA_CHECK(static_cast<cudaError_t>(
       cuda::lavo_backward(s, p.call, rows_of(upstream), nullptr, to, floats(workspace),
-                          c10::cuda::getCurrentCUDAStream(given.query.get_device()))));
+                          c10::cuda::getCurrentCUDAStream(given.in.query.get_device()))));
   g.weights.copy_(weights.t());
   if (context) g.projected.copy_(projected.sum(1, /*keepdim=*/false, at::kFloat));
   if (g.key_bases.defined()) {
