@@ -59,16 +59,21 @@ bool long_sums_keep_their_digits() {
          is_within("their sum", worst_row_error(out.sum.select(3, 0).narrow(2, 0, 3), last), 1e-5);
 }
 
-/// Fused where the table says so for CUDA, and right either way.
+/// Fused where it says so for CUDA, and right either way.
 bool mechanism_is_right(const Variant& variant) {
   const Shape shape = small_shape(*variant.entry, 300, 300);
   const auto mechanism = variant.create(shape, true, false, torch::kFloat32);
   if (!mechanism) return true;
-  const Inputs in =
-      random_inputs(shape, torch::kFloat32, 7, {.device = torch::kCUDA, .causal = true});
+  const Inputs in = variant.inputs(*mechanism, shape, torch::kFloat32, 7,
+                                   {.device = torch::kCUDA, .causal = true});
   mechanism->to(torch::kCUDA);
   const Tensor out = mechanism->forward(in);
-  const bool told = variant.entry->has(Implementation::kFused, Pattern::kCausalSelf, false);
+  const bool told = mechanism
+                        ->not_fused({.shape = shape,
+                                     .pattern = Pattern::kCausalSelf,
+                                     .type = torch::kFloat32,
+                                     .device = torch::kCUDA})
+                        .empty();
   if (told && !mechanism->is_fused()) {
     std::printf("%s: not fused\n", variant.name().c_str());
     return false;
