@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "baselines/gla.h"
 
-#include <cmath>
-
-#include "lavo/parts/recurrent_rows.h"
-
 namespace lavo {
 namespace {
 
@@ -26,30 +22,12 @@ std::vector<InputSpec> Gla::inputs() const {
                      }}}};
 }
 
-std::unique_ptr<State> Gla::new_state() const {
-  return std::make_unique<NamedState>(std::vector<std::string>{""});
+void Gla::set_gates(const Inputs& in, DeltaRule& rule) const {
+  rule.log_decay = to_compute(in["log_decay"]);
 }
 
-Tensor Gla::attend(const Inputs& in, State* state) {
-  return delta_rule({.query = in.query,
-                     .key = in.key,
-                     .value = in.value,
-                     .log_decay = in["log_decay"],
-                     .scale = 1 / std::sqrt(static_cast<double>(in.query.size(3)))},
-                    static_cast<NamedState*>(state));
-}
-
-Tensor Gla::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
-  return recurrent_rows(in, inputs(), rows, 1 / std::sqrt(static_cast<double>(in.query.size(3))),
-                        [](const Tensor& S, const RecurrentToken& token) {
-                          const Tensor decay = token.gates.at("log_decay").exp().unsqueeze(3);
-                          return decay * S + token.key.unsqueeze(3) * token.value.unsqueeze(2);
-                        });
-}
-
-Cost Gla::cost(const Shape& shape, Pattern) const {
-  return delta_cost(shape, /*vector_decay=*/true, /*erases=*/false,
-                    /*gates=*/shape.D);
+Tensor Gla::step(const Tensor& S, const RecurrentToken& token) const {
+  return token.gates.at("log_decay").exp().unsqueeze(3) * S + outer(token);
 }
 
 }  // namespace lavo

@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <map>
 
 #include "baselines/table.h"
 #include "lavo/core/check.h"
@@ -19,21 +18,12 @@ void load_library(const std::filesystem::path& file) {
   }
 }
 
-std::map<std::string, ModuleLoader>& loaders() {
-  static std::map<std::string, ModuleLoader> by_suffix = {{".so", load_library}};
-  return by_suffix;
-}
-
 json& modules() {
   static json loaded = json::array();
   return loaded;
 }
 
 }  // namespace
-
-void add_module_loader(const std::string& suffix, ModuleLoader load) {
-  loaders()[suffix] = std::move(load);
-}
 
 void load_module(const std::filesystem::path& file, const std::string& sha256) {
   const std::filesystem::path path = std::filesystem::absolute(file).lexically_normal();
@@ -44,17 +34,12 @@ void load_module(const std::filesystem::path& file, const std::string& sha256) {
                       "module '{}': its digest is {}, wanted {}: it was changed meanwhile",
                       file.string(), module["sha256"].get<std::string>(), sha256);
   if (std::ranges::find(modules(), module) != modules().end()) return;
-  const auto loader = loaders().find(path.extension());
-  if (loader == loaders().end()) {
-    std::vector<std::string> known;
-    for (const auto& [suffix, load] : loaders()) known.push_back(suffix);
-    fail<InputError>("module '{}': {}", file.string(),
-                     unknown_name("kind of file", path.extension().string(), known));
-  }
+  require<InputError>(path.extension() == ".so", "module '{}': wanted a shared library, .so",
+                      file.string());
   const size_t before = mechanisms().size();
   {
     const ModuleScope scope(module);
-    loader->second(path);
+    load_library(path);
   }
   require<InputError>(mechanisms().size() > before, "module '{}': it adds no mechanism",
                       file.string());

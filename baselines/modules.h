@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Mechanisms from outside this project, added while the program runs. A module is a file whose
-// loading calls add_mechanism. What it adds is named by the file and its digest, so that a fresh
-// process can add it again and a result says which code made it.
+// Mechanisms from outside this project, added while the program runs. A module is a shared
+// library whose loading calls add_mechanism. What it adds is named by the file and its digest, so
+// that a fresh process can add it again and a result says which code made it.
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 
 #include "lavo/core/options.h"
 
 namespace lavo {
 
-/// Loads the files whose names end in `suffix` (".so", ".py"). Shared libraries have a loader.
-using ModuleLoader = std::function<void(const std::filesystem::path& file)>;
-void add_module_loader(const std::string& suffix, ModuleLoader load);
-
-/// Loads a module, once in a process. Throws InputError where the file cannot be read or loaded,
-/// adds no mechanism, or has another digest than `sha256` (empty: any).
+/// Loads a module, once in a process. Throws InputError where the file is no shared library
+/// (.so), cannot be read or loaded, adds no mechanism, or has another digest than `sha256` (empty:
+/// any).
 void load_module(const std::filesystem::path& file, const std::string& sha256 = "");
 
 /// What was loaded, in order: [{"path": ..., "sha256": ...}].

@@ -29,7 +29,8 @@ struct NystromformerOptions {
 
 /// Nystromformer: softmax attention through landmarks, the means of L consecutive segments.
 ///
-///   A1 = softmax(q kl^T / sqrt(D))    A2 = softmax(ql kl^T / sqrt(D))    A3 = softmax(ql k^T / sqrt(D))
+///   A1 = softmax(q kl^T / sqrt(D))    A2 = softmax(ql kl^T / sqrt(D))
+///   A3 = softmax(ql k^T / sqrt(D))
 ///   o = A1 (Z (A3 v)),  Z ~ pinv(A2):
 ///   Z0 = A2^T / max column sum,  Z <- 1/4 Z (13 I - A2 Z (15 I - A2 Z (7 I - A2 Z)))
 ///

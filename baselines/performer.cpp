@@ -143,6 +143,7 @@ void Performer::count_training_forward() {
     torch::NoGradGuard no_grad;
     const int64_t heads = projection_.dim() == 3 ? projection_.size(0) : 1;
     const int64_t redraws = training_forwards_ / options_.redraw_interval;
+    // The low 32 bits, as seeded results of records have them; every bit of the seed is in them.
     auto generator =
         make_generator(static_cast<uint32_t>(redraw_seed_ + static_cast<uint64_t>(redraws)));
     const Tensor fresh = draw(heads, projection_.size(-1), generator);

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "lavo/parts/delta_rule.h"
+#include "lavo/parts/delta_mechanism.h"
 
 namespace lavo {
-
-struct RetNetOptions {
-  void visit(OptionVisitor&) {}
-  void validate() const {}
-  void resolve(const Setting&) {}
-};
 
 /// Retention: a linear recurrence in which each head forgets at a rate of its own.
 ///
@@ -20,9 +14,9 @@ struct RetNetOptions {
 /// numbers for each head.
 /// Source: Sun et al. 2023, arXiv:2307.08621, section 2.1; its rotation, group norm and gate belong
 /// to the layer.
-class RetNet final : public MechanismOf<RetNet> {
+class RetNet final : public MechanismOf<RetNet, DeltaMechanism> {
  public:
-  using Options = RetNetOptions;
+  using Options = NoOptions;
   static constexpr auto kName = "retnet";
   static constexpr auto kTitle = "RetNet";
   static constexpr auto kCitation = "Sun et al. 2023, arXiv:2307.08621";
@@ -30,12 +24,10 @@ class RetNet final : public MechanismOf<RetNet> {
   static Patterns supported() { return recurrent_patterns(); }
 
   RetNet(const Options&, const Setting&, at::Generator&) {}
-  std::unique_ptr<State> new_state() const override;
-  Cost cost(const Shape& shape, Pattern pattern) const override;
 
  protected:
-  Tensor attend(const Inputs& in, State* state) override;
-  Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
+  void set_gates(const Inputs& in, DeltaRule& rule) const override;
+  Tensor step(const Tensor& S_BHDE, const RecurrentToken& token) const override;
 };
 
 }  // namespace lavo

@@ -133,7 +133,6 @@ class Call {
     }
     NamedTensors made;
     if (!request_.chunks.empty()) {
-      check_whole(in_);
       made["output"] = stream();
     } else {
       made["output"] =
@@ -187,6 +186,7 @@ class Call {
     mechanism_ = lavo::make_mechanism(entry_.name, options, setting, request_.seed,
                                       in_.query.scalar_type(), request_.device);
     options_ = entry_.resolve(options, setting);
+    mechanism_->eval();  // no forward counts as one of training
   }
 
   void read_declared() {
@@ -225,12 +225,18 @@ class Call {
 
   /// A state where the call has one, with what the file gives in it.
   void begin_state() {
+    if (!request_.chunks.empty()) {
+      check_whole(in_);
+      require<ShapeError>(!in_.is_cross() && !in_.cu_seqlens.defined(),
+                          "apply: --chunks streams causal self attention of one document, got {}",
+                          in_.is_cross() ? "--cross" : "cu_seqlens");
+    }
     const bool streams = in_.pattern() == Pattern::kCausalSelf && entry_.facts.has_state &&
                          !in_.cu_seqlens.defined() && !request_.reference;
     try {
       if (streams) state_ = mechanism_->new_state();
-    } catch (const OptionError&) {
-      // With these options it has none.
+    } catch (const OptionError&) {  // with these options it has none
+      if (!request_.chunks.empty()) throw;
     }
     std::vector<std::pair<std::string, Tensor>> initial;
     for (const auto& [name, x] : given_) {
@@ -245,15 +251,45 @@ class Call {
     const auto probe = mechanism_->new_state();
     {
       torch::NoGradGuard no_grad;
-      mechanism_->forward(in_.narrow(0, 1), *probe);
+      Inputs one = in_.narrow(0, 1);  // with a mask: the file's state may have one
+      if (!one.key_mask.defined()) {
+        const auto type = torch::TensorOptions(torch::kBool).device(one.key.device());
+        one.key_mask = torch::ones({one.key.size(0), 1}, type);
+      }
+      mechanism_->forward(one, *probe);
     }
     for (const auto& [name, x] : initial) assign_state(name, x, *probe);
-    for (const auto& [name, like] : probe->named()) {
-      const bool is_given = given_.contains(state_name(kInitialState, name));
-      require<InputError>(is_given || probe->token_dim(name) >= 0, "{}: tensor '{}' {} is missing",
-                          source_, state_name(kInitialState, name), sizes_text(like));
-    }
+    check_state(*probe);
     starts_from_state_ = true;
+  }
+
+  /// All that has no tokens must be given; of what has, all or none, for the same tokens, and then
+  /// the position behind them too.
+  void check_state(const State& probe) {
+    std::vector<std::string> missing;
+    std::optional<int64_t> tokens;
+    for (const auto& [name, like] : probe.named()) {
+      const std::string full_name = state_name(kInitialState, name);
+      const auto found = given_.find(full_name);
+      const int64_t dim = probe.token_dim(name);
+      if (found == given_.end()) {
+        require<InputError>(dim >= 0, "{}: tensor '{}' {} is missing", source_, full_name,
+                            sizes_text(like));
+        if (like.is_floating_point()) missing.push_back(full_name);
+        continue;
+      }
+      if (dim < 0) continue;
+      const int64_t count = found->second.size(dim);
+      require<InputError>(count == tokens.value_or(count), "{}: '{}' has {} tokens, another has {}",
+                          source_, full_name, count, tokens.value_or(count));
+      tokens = count;
+    }
+    if (!tokens) return;
+    require<InputError>(missing.empty(), "{}: tensor '{}' is missing beside the others", source_,
+                        missing.empty() ? "" : missing[0]);
+    const std::string position = state_name(kInitialState, kPosition);
+    require<InputError>(given_.contains(position), "{}: tensor '{}' is missing: tokens so far",
+                        source_, position);
   }
 
   void assign_state(const std::string& full_name, const Tensor& x, const State& probe) {

@@ -24,9 +24,10 @@ struct ApplyRequest {
 };
 
 /// `given` holds
-///   query (B,H,T,D), key (B,H,S,D), value (B,H,S,E), and what the mechanism declares for each token
+///   query (B,H,T,D), key (B,H,S,D), value (B,H,S,E), and what the mechanism declares per token
 ///   optionally key_mask (B,S), cu_seqlens, grad_output (B,H,T,E)
-///   initial_state*, of causal self attention by a mechanism that has a state
+///   initial_state*, of causal self attention by a mechanism that has a state; where it holds
+///     tokens, all of them for the same ones, and initial_state_position
 ///   parameters and buffers by name, in place of those drawn from the seed
 /// expected_* are ignored. Returns `output`, for causal self attention by a mechanism that has a
 /// state final_state*, and with grad grad_<name> for every input, parameter and initial state that

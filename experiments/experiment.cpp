@@ -7,6 +7,34 @@
 #include "lavo/core/check.h"
 
 namespace lavo {
+namespace {
+
+void collect_later(const std::vector<OptionInfo>& declared, const json& axes,
+                   std::vector<std::string>& names) {
+  for (const OptionInfo& info : declared) {
+    if (info.later && axes.contains(info.name)) names.push_back(info.name);
+  }
+}
+
+/// Without those of `later` that are what they become when they are not given: that may depend on
+/// the other axes, so it is asked.
+json without_defaults(const Experiment& experiment, const json& axes,
+                      const std::vector<std::string>& later) {
+  json rest = axes;
+  for (const std::string& name : later) rest.erase(name);
+  json by_default;
+  try {
+    by_default = experiment.resolve(rest);
+  } catch (const std::exception&) {  // the others need it: it is no default
+    return axes;
+  }
+  for (const std::string& name : later) {
+    if (axes[name] != by_default.value(name, json())) rest[name] = axes[name];
+  }
+  return rest;
+}
+
+}  // namespace
 
 SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo>& own,
                      const json& given) {
@@ -33,6 +61,22 @@ SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo
     }
   }
   return split;
+}
+
+void add_module(json& identity, const json& axes) {
+  for (const Entry& entry : mechanisms()) {
+    if (axes.value("mechanism", json()) != entry.name || entry.module.is_null()) continue;
+    identity["module"] = entry.module.at("sha256");
+  }
+}
+
+json lasting_axes(const Experiment& experiment, const json& axes) {
+  std::vector<std::string> later;
+  collect_later(experiment.axes(), axes, later);
+  for (const Entry& entry : mechanisms()) {
+    if (axes.value("mechanism", json()) == entry.name) collect_later(entry.options, axes, later);
+  }
+  return later.empty() ? axes : without_defaults(experiment, axes, later);
 }
 
 }  // namespace lavo

@@ -75,4 +75,19 @@ struct SplitAxes {
 SplitAxes split_axes(const std::string& experiment, const std::vector<OptionInfo>& own,
                      const json& given);
 
+/// The axes as the ids of cells and models have them: without those declared `later` that are what
+/// they become when they are not given. Ids are older than they.
+json lasting_axes(const Experiment& experiment, const json& axes);
+
+/// Enters the digest of the module that the axes' mechanism came with, where it did, into what a
+/// cell or a model is identified by.
+void add_module(json& identity, const json& axes);
+
+/// The experiment's own axes, read, and the options of the mechanism. Throws OptionError.
+template <class Axes>
+std::pair<Axes, json> read_cell(const std::string& experiment, const json& given) {
+  const SplitAxes split = split_axes(experiment, list_options<Axes>(), given);
+  return {read_options<Axes>(experiment, split.own, "axis"), split.options};
+}
+
 }  // namespace lavo

@@ -79,9 +79,10 @@ int run_compare(const CompareArguments& given) {
       "compare: --sweep, -o and run's selectors go with --run");
   require<InputError>(!runs || !given.sweeps.empty(), "compare: --run needs --sweep SWEEP");
   const compare::Options options = read_compare_options(given);
-  const TemporaryDirectory temporary;
+  std::optional<TemporaryDirectory> temporary;
+  if (runs && given.output.empty()) temporary.emplace();
   const std::filesystem::path rounds =
-      given.output.empty() ? temporary.path : std::filesystem::path(given.output);
+      temporary ? temporary->path : std::filesystem::path(given.output);
   const auto [base, next] = read_inputs(given, rounds);
   const compare::Comparison comparison = compare::compare(base, next, options);
   if (!given.calibrate.empty()) {

@@ -49,8 +49,8 @@ std::shared_ptr<const Corpus> load_corpus(const std::filesystem::path& path);
 /// Throws InputError where one of its files was written since it was loaded.
 void require_unchanged(const Corpus& corpus);
 
-/// For records and lists: name, digest, rule, documents and bytes of each split, how many files were
-/// read and left out, the first of those with the reason, and the warnings.
+/// For records and lists: name, digest, rule, documents and bytes of each split, how many files
+/// were read and left out, the first of those with the reason, and the warnings.
 nlohmann::json describe_corpus(const Corpus& corpus);
 
 /// One line where files were left out or there is a warning, else "".

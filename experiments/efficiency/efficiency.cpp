@@ -35,8 +35,8 @@ struct Point {
 };
 
 Point read_point(const Experiment& experiment, const json& resolved) {
-  const SplitAxes split = split_axes(experiment.name(), experiment.axes(), resolved);
-  return {read_options<EfficiencyAxes>(experiment.name(), split.own, "axis"), split.options};
+  auto [axes, options] = read_cell<EfficiencyAxes>(experiment.name(), resolved);
+  return {std::move(axes), std::move(options)};
 }
 
 int64_t checked_rows(int64_t length) {
@@ -252,11 +252,10 @@ Shape EfficiencyAxes::shape() const {
 }
 
 json Efficiency::resolve(const json& given) const {
-  const SplitAxes split = split_axes(name(), axes(), given);
-  auto point = read_options<EfficiencyAxes>(name(), split.own, "axis");
+  auto [point, given_options] = read_cell<EfficiencyAxes>(name(), given);
   parse_device(name(), point.device);
   const Entry& entry = find_mechanism(point.mechanism);
-  const json options = entry.resolve(split.options, point.setting());
+  const json options = entry.resolve(given_options, point.setting());
   if (!point.implementation) {
     const auto mechanism = entry.create(options, point.setting(), kParameterSeed);
     const bool fused = lacking(entry, *mechanism, Implementation::kFused, point).empty();

@@ -58,6 +58,10 @@ void run(benchmark::State& state, const Entry& entry, const Pass& pass,
     state.SkipWithError("wrong result: not timed");
     return;
   }
+  if (implementation == Implementation::kFused && !mechanism->is_fused()) {
+    state.SkipWithError("no fused kernel takes this call");
+    return;
+  }
   const TimedCall call = work->timed();
   call.before();
   const PeakMemory peak(torch::kCPU);

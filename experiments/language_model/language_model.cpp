@@ -14,21 +14,14 @@ namespace {
 /// Axes of the cell that say how it is scored; the weights do not depend on them.
 const std::vector<std::string> kScoringAxes = {"split", "test_bytes", "test_factor"};
 
-LanguageModelAxes read_axes(const json& own) {
-  return read_options<LanguageModelAxes>("language_model", own, "axis");
-}
-
-/// The cell's own axes and the options of its mechanism, apart.
-std::pair<LanguageModelAxes, json> read_cell(const json& axes) {
-  const SplitAxes split = split_axes("language_model", list_options<LanguageModelAxes>(), axes);
-  return {read_axes(split.own), split.options};
-}
-
-Recipe recipe_of(const json& axes, const Corpus& corpus, int spec_version) {
-  const auto [a, options] = read_cell(axes);
-  json identity = axes;
-  for (const std::string& name : kScoringAxes) identity.erase(name);
-  return {.identity = {{"axes", identity}, {"spec", spec_version}, {"corpus", corpus.digest}},
+Recipe recipe_of(const Experiment& experiment, const json& axes, const Corpus& corpus) {
+  const auto [a, options] = read_cell<LanguageModelAxes>("language_model", axes);
+  json trained = lasting_axes(experiment, axes);
+  for (const std::string& name : kScoringAxes) trained.erase(name);
+  json identity = {
+      {"axes", std::move(trained)}, {"spec", experiment.spec_version()}, {"corpus", corpus.digest}};
+  add_module(identity, axes);
+  return {.identity = std::move(identity),
           .data = corpus.name,
           .model = model_of(a),
           .mechanism_options = options,
@@ -48,40 +41,33 @@ void LanguageModelAxes::visit(OptionVisitor& v) {
             "scored at 1, 2, 4, ... test_factor times the context");
 }
 
-std::vector<int64_t> LanguageModelAxes::contexts() const {
-  std::vector<int64_t> lengths;
-  for (int64_t factor = 1; factor <= test_factor; factor *= 2) {
-    lengths.push_back(context * factor);
-  }
-  return lengths;
-}
+std::vector<int64_t> LanguageModelAxes::contexts() const { return doubled(context, test_factor); }
 
 json LanguageModel::resolve(const json& given) const {
-  const SplitAxes split = split_axes(name(), axes(), given);
-  LanguageModelAxes a = read_axes(split.own);
+  auto [a, options] = read_cell<LanguageModelAxes>(name(), given);
   fill_model_axes(name(), a);
   require<OptionError>(a.tokenizer == TokenKind::kBpe || !a.vocabulary,
                        "language_model: axis 'vocabulary' is of tokenizer bpe, got bytes");
   if (a.tokenizer == TokenKind::kBpe && !a.vocabulary) a.vocabulary = 1024;
   // The longest length that the cell reaches, in training too.
-  return cell_axes(write_options(a), a, split.options, a.context * a.test_factor);
+  return cell_axes(write_options(a), a, options, a.context * a.test_factor);
 }
 
 std::string LanguageModel::refused(const json& axes) const {
-  const auto [a, options] = read_cell(axes);
+  const auto [a, options] = read_cell<LanguageModelAxes>("language_model", axes);
   return model_refusal(a, options, "a language model");
 }
 
 Prediction LanguageModel::predict(const json& axes, const json&) const {
-  const auto [a, options] = read_cell(axes);
+  const auto [a, options] = read_cell<LanguageModelAxes>("language_model", axes);
   return predict_model(a, options, a.vocabulary.value_or(256), a.test_bytes, a.contexts());
 }
 
 Outcome LanguageModel::run(const Case& cell) const {
-  const auto [a, options] = read_cell(cell.axes);
+  const auto [a, options] = read_cell<LanguageModelAxes>("language_model", cell.axes);
   at::set_num_threads(static_cast<int>(a.threads));
   const auto corpus = load_corpus(cell.corpus);
-  const Recipe recipe = recipe_of(cell.axes, *corpus, spec_version());
+  const Recipe recipe = recipe_of(*this, cell.axes, *corpus);
   const TextScoring scoring{.split = a.split,
                             .bytes = a.test_bytes,
                             .contexts = a.contexts(),
@@ -96,6 +82,7 @@ Outcome LanguageModel::run(const Case& cell) const {
     return std::make_unique<TextTask>(corpus, *tokenizer, scoring);
   };
   const Checkpoint checkpoint = obtain_model(recipe, prepare, cell.directory, cell.progress);
+  require<InputError>(checkpoint.tokenizer.has_value(), "model {}: has no tokenizer", recipe.id());
   Outcome outcome =
       TextTask(corpus, *checkpoint.tokenizer, scoring).scores(*checkpoint.model, cell.progress);
   add_training(outcome, recipe, checkpoint, cell.directory,

@@ -70,8 +70,10 @@ TextTask::TextTask(std::shared_ptr<const Corpus> corpus, const Tokenizer& tokeni
 
 std::unique_ptr<BatchSource> TextTask::batches(const BatchOptions& options, torch::Device device,
                                                int64_t first) const {
-  return std::make_unique<TextBatches>(corpus_->split(Split::kTrain), tokenizer_, options, device,
-                                       first);
+  auto source = std::make_unique<TextBatches>(corpus_->split(Split::kTrain), tokenizer_, options,
+                                              device, first);
+  require_unchanged(*corpus_);  // before anything that was learned from it is kept
+  return source;
 }
 
 Outcome TextTask::scores(Model& model, const Progress& progress) const {

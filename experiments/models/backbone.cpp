@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/models/backbone.h"
 
+#include "lavo/core/check.h"
+
 namespace lavo {
 namespace {
 
@@ -42,9 +44,10 @@ struct Backbone::Block : torch::nn::Module {
   Tensor forward(const BackboneInput& in, const Tensor& x, State* state) const {
     Tensor y = x + mixer->forward({.x_BTM = mixer_norm(x), .key_mask = in.mask}, state);
     if (cross) {
-      y = y +
-          cross->forward(
-              {.x_BTM = (*cross_norm)(y), .key_mask = in.memory_mask, .memory_BSM = in.memory_BSM});
+      y = y + cross->forward({.x_BTM = (*cross_norm)(y),
+                              .key_mask = in.memory_mask,
+                              .memory_BSM = in.memory_BSM,
+                              .query_mask = in.mask});
     }
     const Tensor wide = at::linear(mlp_norm(y), up_weight, up_bias);
     return y + at::linear(at::gelu(wide), down_weight, down_bias);
@@ -77,6 +80,8 @@ Tensor Backbone::forward(const BackboneInput& in, StreamState* state) const {
 }
 
 StreamState Backbone::new_state() const {
+  require<OptionError>(blocks_.empty() || !blocks_.front()->cross,
+                       "model: blocks over a memory have no streaming state");
   StreamState state;
   for (const auto& block : blocks_) state.blocks.push_back(block->mixer->new_state());
   return state;

@@ -133,9 +133,14 @@ Checkpoint load_checkpoint(const fs::path& path) {
 std::string put_aside(const fs::path& path, const std::string& reason) {
   const fs::path aside = path.string() + ".unusable";
   std::error_code error;
-  fs::remove_all(aside, error);
   fs::rename(path, aside, error);
-  require<InputError>(!error, "{}: and it cannot be put aside: {}", reason, error.message());
+  if (error && fs::exists(path)) {  // an older one stands there
+    fs::remove_all(aside, error);
+    fs::rename(path, aside, error);
+  }
+  // Another process may have been faster: then there is nothing left to move.
+  require<InputError>(!error || !fs::exists(path), "{}: and it cannot be put aside: {}", reason,
+                      error.message());
   return fmt::format("{}: put aside as {}", reason, aside.filename().string());
 }
 

@@ -38,8 +38,8 @@ struct Checkpoint {
 /// Writes into `folder`, which exists.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
-/// `path`: the folder, or either file in it. Throws InputError, also where the weights are not those
-/// that were written with the description.
+/// `path`: the folder, or either file in it. Throws InputError, also where the weights are not
+/// those that were written with the description.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 /// Renames a file or folder that cannot be used, and returns a line that says so and why. What was

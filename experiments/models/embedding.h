@@ -6,7 +6,6 @@
 namespace lavo {
 
 enum class EmbeddingKind { kTokens, kLinear };
-inline const std::vector<std::string> kEmbeddingKinds = {"tokens", "linear"};
 
 struct EmbeddingOptions {
   EmbeddingKind kind = EmbeddingKind::kTokens;

@@ -21,8 +21,8 @@ uint32_t crc32c(std::string_view bytes);
 class EventFile {
  public:
   explicit EventFile(const std::filesystem::path& folder);
-  /// Readers drop what earlier files of the folder hold of this step and later ones: a training that
-  /// goes on is one curve.
+  /// Readers drop what earlier files of the folder hold of this step and later ones: a training
+  /// that goes on is one curve.
   void session_start(int64_t first_step);
   void scalar(const std::string& tag, int64_t step, float value);
   void flush() { file_.flush(); }

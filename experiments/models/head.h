@@ -29,7 +29,6 @@ class Head {
   Head(torch::nn::Module& owner, const HeadOptions& options, at::Generator& generator);
   /// mask [B, T], true = real token; undefined: all are.
   Tensor forward(const Tensor& x_BTM, const Tensor& mask) const;
-  const HeadOptions& options() const { return options_; }
 
  private:
   HeadOptions options_;

@@ -21,8 +21,8 @@ class LayerInputs {
   LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, const json& options,
               const LayerOptions& layer, at::Generator& generator);
 
-  /// Sets them in `to`, in the type of its values. key_weight_MM and value_weight_MM are the layer's
-  /// own projections.
+  /// Sets them in `to`, in the type of its values. key_weight_MM and value_weight_MM are the
+  /// layer's own projections.
   void set(Inputs& to, const MixerInput& in, const Tensor& key_weight_MM,
            const Tensor& value_weight_MM, const Linear& linear) const;
 

@@ -11,7 +11,11 @@ namespace lavo {
 namespace {
 
 std::vector<MixerEntry>& mixer_table() {
-  static std::vector<MixerEntry> table;
+  // clang-format off
+  static std::vector<MixerEntry> table = {
+      // A line for each.
+  };
+  // clang-format on
   return table;
 }
 

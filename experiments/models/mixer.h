@@ -11,6 +11,7 @@ struct MixerInput {
   Tensor x_BTM;
   Tensor key_mask = {};    ///< [B, S] true = real token of the keys' side; undefined: all are
   Tensor memory_BSM = {};  ///< the keys' side of a cross mixer; undefined otherwise
+  Tensor query_mask = {};  ///< [B, T] of x beside a memory; undefined: all are real
 
   const Tensor& keys() const { return memory_BSM.defined() ? memory_BSM : x_BTM; }
 };
@@ -38,7 +39,8 @@ struct MixerChoice {
   json options = json::object();
 };
 
-/// A mixer that is no mechanism of the table.
+/// A mixer that is no mechanism of the table. A list of mixers may name it; experiments whose axes
+/// name a mechanism do not.
 struct MixerEntry {
   std::string name, title, citation;
   std::vector<OptionInfo> options;

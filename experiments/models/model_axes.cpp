@@ -68,6 +68,12 @@ json cell_axes(const json& own, const ModelAxes& a, const json& options, int64_t
   return result;
 }
 
+std::vector<int64_t> doubled(int64_t context, int64_t factor) {
+  std::vector<int64_t> lengths;
+  for (int64_t times = 1; times <= factor; times *= 2) lengths.push_back(context * times);
+  return lengths;
+}
+
 std::shared_ptr<Mechanism> mechanism_of(const ModelAxes& a, const json& options) {
   return find_mechanism(a.mechanism).create(options, setting_of(a), 0);
 }

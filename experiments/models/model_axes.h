@@ -32,6 +32,9 @@ void fill_model_axes(const std::string& owner, ModelAxes& axes);
 /// that reads up to `longest` tokens. Unset axes are left out.
 json cell_axes(const json& own, const ModelAxes& axes, const json& options, int64_t longest);
 
+/// The context times 1, 2, 4, ... as far as `factor` goes: what a model is scored at.
+std::vector<int64_t> doubled(int64_t context, int64_t factor);
+
 /// The mechanism as a layer of the model has it.
 std::shared_ptr<Mechanism> mechanism_of(const ModelAxes& axes, const json& options);
 

@@ -26,6 +26,9 @@ class AttentionState final : public State {
     before = x;
     return true;
   }
+  bool has_gradient(const std::string& name) const override {
+    return name == "before" || mechanism->has_gradient(name);
+  }
   int64_t token_dim(const std::string& name) const override { return mechanism->token_dim(name); }
   void detach() override {
     mechanism->detach();
@@ -128,7 +131,7 @@ Inputs MultiheadAttention::mechanism_inputs(const MixerInput& in, int64_t first_
   Inputs to;
   if (options_.cross) {
     Tensor of_queries, of_keys;
-    const Tensor q = project(in.x_BTM, 0, M, {}, of_queries);
+    const Tensor q = project(in.x_BTM, 0, M, in.query_mask, of_queries);
     const Tensor kv = project(in.memory_BSM, M, 2 * M, in.key_mask, of_keys);
     to.query = normed(heads(q, 0, H), query_norm_);
     to.key = normed(heads(kv, 0, H), key_norm_);
@@ -190,7 +193,7 @@ std::unique_ptr<State> MultiheadAttention::new_state() const {
 
 Cost MultiheadAttention::cost(int64_t batch, int64_t tokens, int64_t keys) const {
   const int64_t M = options_.width, D = M / options_.heads;
-  const auto pattern = static_cast<Pattern>((options_.cross ? 2 : 0) + (options_.causal ? 1 : 0));
+  const Pattern pattern = pattern_of(options_.causal, options_.cross);
   Cost cost = mechanism_->cost(
       {.B = batch, .H = options_.heads, .T = tokens, .S = keys, .D = D, .E = D}, pattern);
   const auto of_queries = static_cast<double>(batch * tokens);

@@ -11,7 +11,8 @@ namespace lavo {
 ///   y = concat(heads) W_O^T + b_O
 ///
 /// A cross mixer takes k and v from the memory. The layer's switches, in this order: convolution of
-/// q, k and v; norm of q and k, then their position; norm of each head's output; gate silu(x W_G^T).
+/// q, k and v; norm of q and k, then their position; norm of each head's output; gate
+/// silu(x W_G^T).
 ///
 /// Parameters: input_weight (3M, M) = W_Q, W_K, W_V one below the other, input_bias (3M),
 /// output_weight (M, M), output_bias (M), mechanism.*, and with the switches convolution (3M, 4),

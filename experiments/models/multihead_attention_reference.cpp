@@ -80,7 +80,7 @@ Tensor MultiheadAttention::reference(const MixerInput& in) {
     return options_.position == PositionEncoding::kRope ? turned(y) : y;
   };
   Inputs to;
-  to.query = placed(projected(x, 0, options_.cross ? Tensor() : in.key_mask), query_norm_);
+  to.query = placed(projected(x, 0, options_.cross ? in.query_mask : in.key_mask), query_norm_);
   to.key = placed(projected(keys, 1, in.key_mask), key_norm_);
   to.value = projected(keys, 2, in.key_mask);
   to.causal = options_.causal;

@@ -85,6 +85,7 @@ namespace {
 
 /// Throws InputError where the folder holds another model than the recipe's.
 Checkpoint load_own(const Recipe& recipe, const fs::path& folder) {
+  require<InputError>(fs::exists(folder / "curve.csv"), "{}: has no curve.csv", folder.string());
   Checkpoint checkpoint = load_checkpoint(folder);
   TransformerOptions wanted = recipe.model;
   if (checkpoint.tokenizer) wanted.vocabulary = checkpoint.tokenizer->vocabulary();

@@ -132,7 +132,8 @@ class Trainer {
     write_safetensors(hooks_.resume, tensors);
   }
 
-  /// Throws InputError where the file is not one of this training, before anything is taken from it.
+  /// Throws InputError where the file is not one of this training, before anything is taken from
+  /// it.
   void check_resumable(const NamedTensors& tensors) const {
     const std::string file = hooks_.resume.string();
     NamedTensors own;

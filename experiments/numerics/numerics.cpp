@@ -52,8 +52,8 @@ struct NumericsPoint {
 };
 
 NumericsPoint numerics_point(const Experiment& experiment, const json& resolved) {
-  const SplitAxes split = split_axes(experiment.name(), experiment.axes(), resolved);
-  return {read_options<NumericsAxes>(experiment.name(), split.own, "axis"), split.options};
+  auto [axes, options] = read_cell<NumericsAxes>(experiment.name(), resolved);
+  return {std::move(axes), std::move(options)};
 }
 
 std::shared_ptr<Mechanism> mechanism_of(const NumericsPoint& point, torch::Device device) {
@@ -171,13 +171,12 @@ void NumericsAxes::visit(OptionVisitor& v) {
 }
 
 json Numerics::resolve(const json& given) const {
-  const SplitAxes split = split_axes(name(), axes(), given);
-  NumericsPoint point{read_options<NumericsAxes>(name(), split.own, "axis"), {}};
+  NumericsPoint point = numerics_point(*this, given);
   parse_device(name(), point.axes.device);
   if (!point.axes.mean) point.axes.mean = point.axes.measure == Measure::kSoftmax ? 0 : 1;
   if (!point.axes.threads) point.axes.threads = default_threads();
   json resolved = write_options(point.axes);
-  resolved.update(find_mechanism(point.axes.mechanism).resolve(split.options, point.setting()));
+  resolved.update(find_mechanism(point.axes.mechanism).resolve(point.options, point.setting()));
   return resolved;
 }
 

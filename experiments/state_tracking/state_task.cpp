@@ -6,7 +6,8 @@
 namespace lavo {
 namespace {
 
-// Parts of the seed's number space: no sequence is drawn for training and test alike.
+// Parts of the seed's number space: training and test have streams of their own. Short sequences
+// still coincide, for there are few.
 constexpr uint64_t kTrainStream = 0x7472'6169'6e00'0000, kTestStream = 0x7465'7374'0000'0000;
 constexpr int64_t kScoredAtOnce = 4096;  ///< tokens
 

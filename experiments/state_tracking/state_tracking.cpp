@@ -12,12 +12,6 @@ namespace {
 
 constexpr auto kStateTracking = "state_tracking";
 
-/// The cell's own axes and the options of its mechanism, apart.
-std::pair<StateTrackingAxes, json> read_state_cell(const json& axes) {
-  const SplitAxes split = split_axes(kStateTracking, list_options<StateTrackingAxes>(), axes);
-  return {read_options<StateTrackingAxes>(kStateTracking, split.own, "axis"), split.options};
-}
-
 const Automaton& automaton_of(const StateTrackingAxes& axes) {
   return automata().at(static_cast<size_t>(axes.task));
 }
@@ -53,26 +47,21 @@ void StateTrackingAxes::visit(OptionVisitor& v) {
             "scored at 1, 2, 4, ... test_factor times the context");
 }
 
-std::vector<int64_t> StateTrackingAxes::lengths() const {
-  std::vector<int64_t> lengths;
-  for (int64_t factor = 1; factor <= test_factor; factor *= 2) lengths.push_back(context * factor);
-  return lengths;
-}
+std::vector<int64_t> StateTrackingAxes::lengths() const { return doubled(context, test_factor); }
 
 json StateTracking::resolve(const json& given) const {
-  const SplitAxes split = split_axes(name(), axes(), given);
-  StateTrackingAxes a = read_options<StateTrackingAxes>(name(), split.own, "axis");
+  auto [a, options] = read_cell<StateTrackingAxes>(name(), given);
   fill_model_axes(name(), a);
-  return cell_axes(write_options(a), a, split.options, a.context * a.test_factor);
+  return cell_axes(write_options(a), a, options, a.context * a.test_factor);
 }
 
 std::string StateTracking::refused(const json& axes) const {
-  const auto [a, options] = read_state_cell(axes);
+  const auto [a, options] = read_cell<StateTrackingAxes>(kStateTracking, axes);
   return model_refusal(a, options, "a state after every token");
 }
 
 Prediction StateTracking::predict(const json& axes, const json&) const {
-  const auto [a, options] = read_state_cell(axes);
+  const auto [a, options] = read_cell<StateTrackingAxes>(kStateTracking, axes);
   const std::vector<int64_t> lengths = a.lengths();
   // Every length scores as many sequences: longer ones are more tokens.
   return predict_model(a, options, automaton_of(a).states, a.test_sequences * lengths.back(),
@@ -80,15 +69,15 @@ Prediction StateTracking::predict(const json& axes, const json&) const {
 }
 
 std::string StateTracking::data_digest(const json& axes, const std::string&) const {
-  return task_of(read_state_cell(axes).first).digest();
+  return task_of(read_cell<StateTrackingAxes>(kStateTracking, axes).first).digest();
 }
 
 Outcome StateTracking::run(const Case& cell) const {
-  const auto [a, options] = read_state_cell(cell.axes);
+  const auto [a, options] = read_cell<StateTrackingAxes>(kStateTracking, cell.axes);
   at::set_num_threads(static_cast<int>(a.threads));
   const Automaton& automaton = automaton_of(a);
   const StateTask task = task_of(a);
-  Recipe recipe{.identity = {{"axes", trained_axes(cell.axes)},
+  Recipe recipe{.identity = {{"axes", trained_axes(lasting_axes(*this, cell.axes))},
                              {"experiment", name()},
                              {"spec", spec_version()},
                              {"data", task.digest()}},
@@ -97,6 +86,7 @@ Outcome StateTracking::run(const Case& cell) const {
                 .mechanism_options = options,
                 .training = training_of(a),
                 .device = require_device(name(), a.device)};
+  add_module(recipe.identity, cell.axes);
   recipe.model.vocabulary = automaton.tokens;
   recipe.model.head = HeadKind::kClasses;
   recipe.model.outputs = automaton.states;

@@ -77,7 +77,7 @@ struct Entry {
   std::string title;     ///< "linear transformer"
   std::string citation;  ///< authors, year, arXiv number
   std::string group;     ///< what it is listed with: one of kGroups
-  Patterns patterns;     ///< with the default options
+  Patterns patterns;     ///< with the default options, where Setting says what these depend on
   std::vector<OptionInfo> options;
   Facts facts;
   json module = {};  ///< what a fresh process loads to have it too; null: it is in the table

@@ -81,10 +81,9 @@ std::filesystem::path linked_file(std::filesystem::path path) {
 }  // namespace
 
 void require_utf8(const std::string& what, const std::string& name) {
-  using json = nlohmann::json;
-  const std::string shown = json(name).dump(-1, ' ', false, json::error_handler_t::replace);
-  require<InputError>(json::parse(shown) == name, "{}: got {}, a name that is no UTF-8", what,
-                      shown);
+  const std::string shown = valid_utf8(name);
+  require<InputError>(shown == name, "{}: got {}, a name that is no UTF-8", what,
+                      nlohmann::json(shown).dump());
 }
 
 std::string read_text(const std::filesystem::path& path) {

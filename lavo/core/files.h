@@ -26,8 +26,8 @@ nlohmann::json parse_json(std::string_view text, const std::string& name, size_t
 /// The same of a file.
 nlohmann::json read_json(const std::filesystem::path& path);
 
-/// The value as JSON, `indent` spaces a level (-1: on one line), and a line break. Bytes that are no
-/// UTF-8 (a path, a message of the system) become the replacement character U+FFFD.
+/// The value as JSON, `indent` spaces a level (-1: on one line), and a line break. Bytes that are
+/// no UTF-8 (a path, a message of the system) become the replacement character U+FFFD.
 std::string json_text(const nlohmann::json& value, int indent);
 /// The text with the replacement character for every byte that is no UTF-8: what JSON can hold.
 std::string valid_utf8(std::string_view text);

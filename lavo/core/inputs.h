@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a call is given: query, key and value, and whatever else a mechanism declares (gates, decays,
-// slots), all of which can be walked without knowing their names.
+// What a call is given: query, key and value, and whatever else a mechanism declares (gates,
+// decays, slots), all of which can be walked without knowing their names.
 //
 // Shape letters, used in names (query_BHTD), declarations, formulas and messages:
 //   B batch         H heads of the output        G heads of keys and values
@@ -134,13 +134,13 @@ Inputs hide_padding(Inputs in, const std::vector<InputSpec>& specs);
 /// Everything with a head for each of the output's.
 Inputs with_all_heads(Inputs in);
 
-/// Throws ShapeError, begun by `owner`, where shapes, types or devices do not go together, and where
-/// an input is missing or was not declared.
+/// Throws ShapeError, begun by `owner`, where shapes, types or devices do not go together, and
+/// where an input is missing or was not declared.
 void check_inputs(const Inputs& in, const std::vector<InputSpec>& specs, const std::string& owner);
 
 /// The documents of packed inputs in their order, each as a sequence of its own: views, cut once.
-/// Throws ShapeError, begun by `owner`, where cu_seqlens does not divide the tokens, or attention is
-/// cross.
+/// Throws ShapeError, begun by `owner`, where cu_seqlens does not divide the tokens, or attention
+/// is cross.
 std::vector<Inputs> documents(const std::string& owner, const Inputs& in);
 
 /// float32 for float16 and bfloat16, the type itself otherwise: what sums and exponentials are

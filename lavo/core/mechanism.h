@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The contract: every attention mechanism is a Mechanism, and nothing outside this page and those of
-// its inputs (inputs.h) and its state (state.h) is asked of it.
+// The contract: every attention mechanism is a Mechanism, and nothing outside this page and those
+// of its inputs (inputs.h) and its state (state.h) is asked of it.
 #pragma once
 
 #include <limits>
@@ -43,10 +43,10 @@ struct MemoryView {
 class Mechanism : public torch::nn::Module {
  public:
   /// [B, H, T, E] in the type of the query. Any length from 1. Throws ShapeError where shapes,
-  /// types or devices disagree, where a declared input is missing, and where the pattern is refused.
-  /// Sums are kept in float32 or wider. A padded key has no influence whatever it holds; a query
-  /// without a visible key gets zeros. What has fewer heads than the output is copied for each;
-  /// packed documents are called one by one.
+  /// types or devices disagree, where a declared input is missing, and where the pattern is
+  /// refused. Sums are kept in float32 or wider. A padded key has no influence whatever it holds; a
+  /// query without a visible key gets zeros. What has fewer heads than the output is copied for
+  /// each; packed documents are called one by one.
   Tensor forward(const Inputs& in);
 
   /// The next piece of a causal sequence (T = S tokens). The state is advanced, and cut from the

@@ -14,7 +14,8 @@ struct Ran {
 };
 
 /// Runs a program (a path, or a name on PATH) with these arguments, no shell in between, and waits
-/// for it. It reads nothing, and ends with this process. Where `log` is given its output goes there.
+/// for it. It reads nothing, and ends with this process. Where `log` is given its output goes
+/// there.
 Ran run_and_wait(const std::vector<std::string>& command, const std::filesystem::path& log = {});
 
 /// A word as a POSIX shell reads it back: 'it'\''s'.

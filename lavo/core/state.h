@@ -19,8 +19,8 @@ class State {
   /// What it holds, by names that files know: `initial_state` and "_key" after it, or alone where
   /// the name is "". Empty before the first piece.
   virtual Named named() const = 0;
-  /// Puts `x` in the place of one of them, also before the first piece. False where there is none of
-  /// that name.
+  /// Puts `x` in the place of one of them, also before the first piece. False where there is none
+  /// of that name.
   virtual bool assign(const std::string& name, const Tensor& x) = 0;
   /// Whether gradients follow that tensor: not where it only keeps numbers in range.
   virtual bool has_gradient(const std::string& /*name*/) const { return true; }

@@ -12,8 +12,8 @@ namespace lavo {
 /// float64 for float64, else float32: what kernels compute in.
 at::ScalarType kernel_compute_type(const at::Tensor& x);
 
-/// Whether this build has kernels for the device. What they refuse is the same in every build, so
-/// that a plan made on one machine holds on another.
+/// Whether this build has kernels for the device. What they refuse by rule is the same in every
+/// build, so that a plan made on one machine holds on another.
 bool has_kernels(c10::DeviceType device);
 
 /// Throws where kernels do not take the type.

@@ -18,7 +18,8 @@ constexpr int64_t kChunk = 64;
 constexpr int64_t kBlock = 16;
 constexpr double kVanished = -std::numeric_limits<double>::infinity();
 
-/// The tokens of a tile in chunks, (B,H,N,C,X); the last one is filled with zeros, which do nothing.
+/// The tokens of a tile in chunks, (B,H,N,C,X); the last one is filled with zeros, which do
+/// nothing.
 Tensor in_chunks(const Tensor& x, int64_t chunk) {
   if (!x.defined()) return x;
   const int64_t T = x.size(2), padded = (T + chunk - 1) / chunk * chunk;

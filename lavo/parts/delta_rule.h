@@ -12,14 +12,17 @@ namespace lavo {
 ///   u_t = w_t v_t - S'^T (e_t k_t)               what is new: the write less what the key recalls
 ///   S_t = S' + k_t u_t^T;   o_t = scale S_t^T q_t
 ///
-/// In chunks of C tokens (arXiv:2412.06464, section 3; arXiv:2510.26692, section 3), G the running sum of g inside one:
+/// In chunks of C = 64 tokens (arXiv:2412.06464, section 3; arXiv:2510.26692, section 3). With
+/// d_rj = exp(sum_{j < m <= r} g_m), and r = C or j = 0 at the edges of a chunk:
 ///
-///   L_rj = sum_i e_r k_ri k_ji exp(G_ri - G_ji), j < r;   (I + L) U = w V - (e K exp(G)) S
-///   O = scale [(Q exp(G)) S + P U],   P_rj = sum_i q_ri k_ji exp(G_ri - G_ji), j <= r
-///   S <- Diag(exp(G_C)) S + sum_m (k_m exp(G_C - G_m)) u_m^T
+///   L_rj = sum_i e_r k_ri k_ji d_rji, j < r;   (I + L) U = w V - (e K d_r0) S
+///   O = scale [(Q d_r0) S + P U],   P_rj = sum_i q_ri k_ji d_rji, j <= r
+///   S <- Diag(d_C0) S + sum_m (k_m d_Cm) u_m^T
 ///
-/// No exponent is ever positive, and what is masked is masked before the exponential: a strong decay
-/// gives zeros, not NaN. Time O(T (C (D + E) + D E)).
+/// The exponent of a pair is added up for itself: differences of running sums would lose what
+/// cancels. None is ever positive, and what is masked is masked before the exponential: a strong
+/// decay gives zeros, not NaN. Time O(T (C (D + E) + D E)), and 16 D more a token where channels
+/// decay apart.
 struct DeltaRule {
   Tensor query, key, value;  ///< (B,H,T,D), (B,H,T,D), (B,H,T,E) in any floating type
   Tensor log_decay = {};     ///< g, (B,H,T,1) or (B,H,T,D); undefined: 0

@@ -6,7 +6,7 @@
 namespace lavo {
 
 /// The last keys, values and mask of a stream. Grows by doubling, so that a token costs O(1) copies
-/// on average.
+/// on average; where gradients are wanted each piece is joined in new tensors.
 struct KeyValueCache final : State {
   void append(const Tensor& key_BHSD, const Tensor& value_BHSE, const Tensor& mask_BS);
   /// Drops all but the last `count` tokens.

@@ -8,7 +8,8 @@
 
 namespace lavo {
 
-/// What step t sees, each (B,H,X): a padded token has a key and a value of zeros, and neutral gates.
+/// What step t sees, each (B,H,X): a padded token has a key and a value of zeros, and neutral
+/// gates.
 struct RecurrentToken {
   Tensor query, key, value;
   std::map<std::string, Tensor> gates;

@@ -101,12 +101,15 @@ Tensor RunningMean::next_piece(const Tensor& y, const Tensor& real_BC) {
 
 void RunningMean::detach() {
   if (mean_BHR_.defined()) mean_BHR_ = mean_BHR_.detach();
+  if (weight_BR_.defined()) weight_BR_ = weight_BR_.detach();
 }
 
 void RunningMean::merge(const RunningMean& next, int64_t tokens) {
   if (!next.mean_BHR_.defined()) return;
   if (!mean_BHR_.defined()) {
     *this = next;
+    mean_BHR_ = mean_BHR_.clone();  // kernels advance both in place
+    weight_BR_ = weight_BR_.clone();
     return;
   }
   Tensor before = weight_BR_;

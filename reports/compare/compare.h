@@ -62,7 +62,8 @@ std::string machine_text(const json& machine);
 /// Throws InputError where there is nothing to compare.
 Comparison compare(const Input& base, const Input& next, const Options& options);
 
-/// 1: a row fails; 4: cells of other machines, metrics in other units; 3: strict, and a row is inconclusive; 0: passed.
+/// 1: a row fails; 4: cells of other machines, metrics in other units; 3: strict, and a row is
+/// inconclusive; 0: passed.
 int exit_code(const Comparison& comparison);
 
 /// "PASS", "FAIL: 2 slower, 1 broke", "INCONCLUSIVE: ...", "INCOMPARABLE: ..."

@@ -24,7 +24,8 @@ std::string last_line(const std::filesystem::path& log) {
 double run_round(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                  const std::filesystem::path& directory) {
   std::filesystem::create_directories(directory);
-  std::vector<std::string> command = {program.string(), "run"};
+  // As a path: a bare name would be looked for in PATH.
+  std::vector<std::string> command = {std::filesystem::absolute(program).string(), "run"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   command.insert(command.end(), {"--set", "limits.blocks=1", "-o", directory.string()});
   const auto log = directory / "log.txt";

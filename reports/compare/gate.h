@@ -6,7 +6,7 @@
 //   strict = false               # true: an inconclusive row makes the exit code 3
 //   false_discovery_rate = 0.05  # of "slower" among all rows called slower; of "better" likewise
 //   warn_above_noise = 0.1       # cells noisier than this only warn of "slower"
-//   calibrated_on = "Xeon 6900, 2 cores"     # where the noise was learned; elsewhere a note says so
+//   calibrated_on = "Xeon 6900, 2 cores"    # where the noise was learned; elsewhere a note says so
 //
 //   [[rule]]                     # all rules that match apply; a later one wins, field by field
 //   cells = "efficiency/*length:65536*"      # glob over the cell's name, or a list of globs

@@ -141,9 +141,9 @@ Export bencher(const Input& input) {
   return {{{"bencher.json", json_text(report, 1)}}, {}};
 }
 
-/// Text that a spreadsheet would run as a formula gets an apostrophe in front, as OWASP's page on CSV
-/// injection asks; so does text that begins with one, so that one apostrophe can always be taken off
-/// again. Numbers are no text.
+/// Text that a spreadsheet would run as a formula gets an apostrophe in front, as OWASP's page on
+/// CSV injection asks; so does text that begins with one, so that one apostrophe can always be
+/// taken off again. Numbers are no text.
 std::string csv_text(const std::string& text) {
   constexpr std::string_view kStarts[] = {"=",  "+", "-",  "@",  "\t", "\r",
                                           "\n", "'", "＝", "＋", "－", "＠"};

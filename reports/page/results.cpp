@@ -131,11 +131,13 @@ std::set<std::string> varying_axes(const Cells& cells) {
 
 std::set<std::string> option_names(const Cells& cells) {
   std::set<std::string> named, lacked;
+  bool told = false;
   for (const Cell* cell : cells) {
     if (!cell->facts) continue;
+    told = true;
     for (const auto& [option, value] : cell->facts->at("options").items()) named.insert(option);
   }
-  if (!named.empty()) return named;
+  if (told) return named;
   for (const Cell* cell : cells) {
     for (const auto& [axis, value] : cell->axes.items()) {
       const auto lacks = [name = axis](const Cell* other) { return !other->axes.contains(name); };

@@ -2,6 +2,7 @@
 #include "reports/records/lines.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "lavo/core/check.h"
 #include "lavo/core/files.h"
@@ -13,10 +14,14 @@ namespace fs = std::filesystem;
 
 /// Whether the text begins with a whole JSON value, whatever comes behind it.
 bool begins_whole(std::string_view text) {
-  json value;
-  nlohmann::detail::json_sax_dom_parser<json> build(value, /*allow_exceptions=*/false);
-  return json::sax_parse(text, &build, json::input_format_t::json, /*strict=*/false) &&
-         value.is_object();
+  std::istringstream in{std::string(text)};
+  try {
+    json value;
+    in >> value;
+    return value.is_object();
+  } catch (const json::exception&) {
+    return false;
+  }
 }
 
 /// Null where the line is torn.

@@ -40,8 +40,8 @@ struct LineFormat {
 /// Calls `see` with every line of the format.
 ///   A line that is torn, since its writer or the machine died, and one of another format, are left
 ///   out: `warnings` name them.
-///   Throws InputError where something stands behind the object of a line, or in it twice, and where
-///   a line is of another version of the format.
+///   Throws InputError where something stands behind the object of a line, or in it twice, and
+///   where a line is of another version of the format.
 void for_each_line(const std::filesystem::path& file, const LineFormat& format,
                    std::vector<std::string>& warnings, const std::function<void(const json&)>& see);
 

@@ -33,7 +33,7 @@ void Merger::add(const json& record) {
       keep_later(dropped_, id, record);
       return;
     }
-    if (when(kept->second) > when(record)) keep_later(dropped_, id, kept->second);
+    keep_later(dropped_, id, kept->second);
     records_.erase(kept);
   }
   keep_later(records_, id, record);
@@ -43,7 +43,7 @@ std::string Merger::dropped() const {
   std::string names;
   size_t count = 0;
   for (const auto& [id, failure] : dropped_) {
-    if (when(failure) < when(records_.at(id))) continue;  // and then it was ok
+    if (when(failure) <= when(records_.at(id))) continue;  // it was no later one
     if (++count <= kNamed) {
       names += fmt::format("{}{} {}", count == 1 ? "" : ", ", id,
                            failure.at("status").get_ref<const std::string&>());

@@ -30,7 +30,8 @@ json to_json(const BlockResult& block);
 /// Throws InputError where a field is missing or of the wrong kind.
 BlockResult block_from_json(const json& from);
 
-/// The record of a cell whose blocks are all done, or whose last block failed: then without metrics.
+/// The record of a cell whose blocks are all done, or whose last block failed: then without
+/// metrics.
 json make_record(const Identity& cell, int attempt, const std::vector<BlockResult>& blocks,
                  const std::string& environment, const std::string& started);
 

@@ -71,7 +71,7 @@ ResultsFile results_from_json(const json& document, const std::string& source) {
 
 json read_results_json(std::filesystem::path path) {
   if (std::filesystem::is_directory(path)) path /= "results.json";
-  const std::string directory = path.parent_path().string();
+  const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
   require<InputError>(
       path.filename() != "results.json" || std::filesystem::exists(path),
       "{}: there is no results.json; `lavo-bench run SWEEP -o {}` writes one, and `merge`",

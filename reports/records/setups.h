@@ -20,8 +20,8 @@ struct Setup {
 /// In the order of the ids.
 std::vector<Setup> setups_of(const json& environments);
 
-/// "2 machines or builds, whose numbers are not compared with each other: cpu_model "A", "B"", or ""
-/// where there is one setup.
+/// "2 machines or builds, whose numbers are not compared with each other: cpu_model "A", "B"", or
+/// "" where there is one setup.
 std::string difference_text(const std::vector<Setup>& setups);
 
 /// What sets one apart from the others: "cpu_model A, commit 12ab"; "" where it is the only one.

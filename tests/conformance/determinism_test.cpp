@@ -38,14 +38,15 @@ TEST_CASE("the same seed gives the same bits, another seed other random paramete
     const Tensor out = one->forward(in);
     CHECK(torch::equal(out, one->forward(in)));
     CHECK(torch::equal(out, two->forward(in)));
-    int random = 0;
     const auto first = tensors_of(*one), second = tensors_of(*two), third = tensors_of(*other);
     for (size_t i = 0; i < first.size(); ++i) {
       CAPTURE(first[i].first);
       CHECK(torch::equal(first[i].second, second[i].second));
-      random += torch::equal(first[i].second, third[i].second) ? 0 : 1;
+      // A transform that nobody draws stays (the first block of a DCT).
+      const bool drawn = variant.options.value("bases_init", "") != "dct";
+      if (drawn || first[i].first != "bases") {
+        CHECK_FALSE(torch::equal(first[i].second, third[i].second));
+      }
     }
-    // A transform that nobody draws is the one tensor that may stay (the first block of a DCT).
-    CHECK(random >= static_cast<int>(first.size()) - 1);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Not a test but a fingerprint, run by asking for it: two builds that print the same lines compute the
-// same bits (tests/stress/mutate.py).
+// Not a test but a fingerprint, run by asking for it: two builds that print the same lines compute
+// the same bits (tests/stress/mutate.py).
 #include <cstdio>
 
 #include "lavo/core/sha256.h"

@@ -123,6 +123,41 @@ TEST_CASE("a state that does not fit is refused by name") {
   });
 }
 
+TEST_CASE("what cannot be streamed is refused, whatever the reason") {
+  const Shape shape{.B = 1, .H = 2, .T = 9, .S = 9, .D = 8, .E = 8};
+  Inputs in = random_inputs(shape, torch::kFloat64, 3, {.causal = true});
+  NamedTensors file = file_of(in);
+  ApplyRequest request;
+  request.mechanism = "performer";
+  request.options = {{"stabilizer", "sequence"}};
+  request.causal = true;
+  request.chunks = {4};
+  CHECK_THROWS_WITH(apply(request, file, "in"), ContainsSubstring("no streaming state"));
+  request.mechanism = "local";
+  request.options = json::object();
+  file["cu_seqlens"] = torch::tensor({0, 4, 9}, torch::kInt);
+  CHECK_THROWS_WITH(apply(request, file, "in"), ContainsSubstring("got cu_seqlens"));
+}
+
+TEST_CASE("a state of tokens is whole: each tensor, of the same tokens, and their position") {
+  const Shape shape{.B = 1, .H = 2, .T = 6, .S = 6, .D = 8, .E = 8};
+  NamedTensors file = file_of(random_inputs(shape, torch::kFloat64, 3, {.causal = true}));
+  ApplyRequest request;
+  request.mechanism = "vanilla";
+  request.causal = true;
+  const auto cached = [](int64_t tokens) {
+    return torch::ones({1, 2, tokens, 8}, torch::kFloat64);
+  };
+  file["initial_state_key"] = cached(5);
+  CHECK_THAT(said(request, file), ContainsSubstring("'initial_state_value' is missing"));
+  file["initial_state_value"] = cached(4);
+  CHECK_THAT(said(request, file), ContainsSubstring("has 4 tokens, another has 5"));
+  file["initial_state_value"] = cached(5);
+  CHECK_THAT(said(request, file), ContainsSubstring("'initial_state_position' is missing"));
+  file["initial_state_position"] = torch::tensor(5, torch::kLong);
+  CHECK(apply(request, file, "in").at("final_state_key").size(2) == 11);
+}
+
 TEST_CASE("an input that the mechanism takes and the file lacks is named") {
   int declared = 0;
   for_each_stream([&](const ApplyRequest& request, const Inputs& in) {

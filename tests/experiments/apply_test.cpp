@@ -206,6 +206,7 @@ TEST_CASE("whatever is wrong with a call is said on one line, exit 2") {
   refused("in", {"--chunks", "4,0"}, "'4,0'");
   refused("in", {"--chunks", "4,,1"}, "'4,,1'");
   refused("in", {"--chunks", "4"}, "needs --causal");
+  refused("in", {"--chunks", "4", "--causal", "--cross"}, "of one document, got --cross");
   refused("in", {"--chunks", "4", "--causal", "--grad"}, "does not go with --grad");
   refused("in", {"--reference", "--grad"}, "neither --grad nor --chunks");
   refused("in", {"--cross"}, "noncausal cross");

@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TIME_LIMIT_S = 900  # of all tests of one mutant; a loop that does not end is noticed
 # Functions whose numbers no output depends on, or that judge the forward.
 NOT_FORWARD = re.compile(r"cost|_rows|reference|supported|patterns|inputs\(|not_fused|validate|resolve|visit|named\(|assign\(")
-SIZES = re.compile(r"tile|chunk|block_length|at_once|kBlock", re.I)  # how much is worked on at a time
+SIZES = re.compile(r"tile|chunk|kBlock", re.I)  # how much is worked on at a time
 TEXT = re.compile(r'//[^\n]*|"(?:\\.|[^"\\\n])*"')
 PLACES = [
     ("+ to -", re.compile(r"(?<= )\+(?= )"), "-"),
@@ -168,8 +168,9 @@ def killer(program, mutant):
 
 
 def digest(program, mechanism):
-    printed = run(program, mechanism, "[digest]").stdout
-    return hashlib.sha256("".join(re.findall(r"^digest .*\n", printed, re.M)).encode()).hexdigest()
+    """Of what it computes; None where it does not get as far."""
+    lines = re.findall(r"^digest .*\n", run(program, mechanism, "[digest]").stdout, re.M)
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else None
 
 
 def judge(program, mutant, bits):
@@ -227,7 +228,7 @@ def main():
                 break
             key = (mechanism, mutant["file"], mutant["at"], mutant["kind"])
             if key not in known:
-                bits = bits or digest(program.tests, mechanism)
+                bits = bits or digest(program.tests, mechanism) or sys.exit(f"{mechanism}: no digest")
                 mutant["status"], mutant["reason"] = judge(program, mutant, bits)
                 known[key] = mutant
                 results.append(mutant)

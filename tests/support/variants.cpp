@@ -99,6 +99,12 @@ std::vector<const Entry*> tested_mechanisms() {
   return result;
 }
 
+bool any_is_causal(bool streams) {
+  return std::ranges::any_of(tested_mechanisms(), [&](const Entry* entry) {
+    return entry->patterns.include(Pattern::kCausalSelf) && (!streams || entry->facts.has_state);
+  });
+}
+
 std::vector<Variant> small_mechanisms() {
   std::vector<Variant> result;
   for (const Entry* entry : tested_mechanisms()) {

@@ -29,6 +29,9 @@ struct Variant {
 /// Those of the table; with LAVO_TEST_MECHANISM in the environment the one of that name.
 std::vector<const Entry*> tested_mechanisms();
 
+/// Whether one of them takes causal self attention; `streams`: and has a state.
+bool any_is_causal(bool streams);
+
 /// In each implementation: the sizes below, then one option at a time changed: each choice, each
 /// word, each boolean flipped, each integer by one, each number halved.
 std::vector<Variant> variants();

@@ -130,7 +130,10 @@ double data_segment(const SystemFiles& files) {
 
 const cpu_set_t& initial_cores() { return started_with; }
 
-int64_t usable_cores() { return CPU_COUNT(&started_with); }
+int64_t usable_cores() {
+  const int cores = CPU_COUNT(&started_with);
+  return cores > 0 ? cores : ::sysconf(_SC_NPROCESSORS_ONLN);  // more than the set has room for
+}
 
 bool is_bound() {
   cpu_set_t now;

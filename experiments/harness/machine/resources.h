@@ -33,7 +33,7 @@ int64_t out_of_memory_kills(const SystemFiles& files = {});
 double data_segment(const SystemFiles& files = {});
 
 /// The CPUs that this process was started with. OpenMP, told to bind its threads, leaves the first
-/// one a single core before main begins; a child gets these back.
+/// one a single core before main begins; a worker gets these back.
 const cpu_set_t& initial_cores();
 int64_t usable_cores();  ///< how many they are
 /// Whether the calling thread has been bound to fewer of them.

@@ -11,7 +11,16 @@
 #include "lavo/operators/kernel_tensors.h"
 
 namespace lavo {
+namespace {
 
+/// The threads that an operator really runs on, and the CPUs that they may run on together. What
+/// was asked for is another matter: OMP_THREAD_LIMIT, or a binding, can leave less.
+struct ThreadsUsed {
+  int64_t threads = 0;
+  int64_t cores = 0;
+};
+
+/// Each thread of a parallel loop with `wanted` jobs, as operators make it, enters itself.
 ThreadsUsed measure_threads(int64_t wanted) {
   std::mutex mutex;
   std::set<pid_t> threads;
@@ -26,6 +35,8 @@ ThreadsUsed measure_threads(int64_t wanted) {
   cpu_parallel_for(wanted, cpu::RangeFunction(enter));
   return {static_cast<int64_t>(threads.size()), CPU_COUNT(&cores)};
 }
+
+}  // namespace
 
 std::string thread_warning(int64_t wanted) {
   if (wanted < 2) return "";

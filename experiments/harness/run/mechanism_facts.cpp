@@ -21,8 +21,10 @@ void write_mechanism_facts(const std::filesystem::path& directory, const Plan& p
     const Entry& entry = find_mechanism(name);
     json options = json::object();
     for (const OptionInfo& option : entry.options) options[option.name] = option.default_value;
-    const json facts = {
-        {"title", entry.title}, {"citation", entry.citation}, {"options", std::move(options)}};
+    const json facts = {{"title", entry.title},
+                        {"citation", entry.citation},
+                        {"group", entry.group},
+                        {"options", std::move(options)}};
     write_atomically(directory / "mechanisms" / (name + ".json"), json_text(facts, 1));
   }
 }

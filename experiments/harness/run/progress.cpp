@@ -90,6 +90,9 @@ void Progress::record(const Cell& cell, const json& record) {
   const auto status = record["status"].get<Status>();
   const bool failed = status != Status::kOk && status != Status::kSkipped;
   failed_ += failed;
+  if (const json notes = record.value("notes", json::object()); notes.contains("warning")) {
+    say(on_one_line(cell.id + ": warning: " + notes["warning"].get<std::string>()));
+  }
   if (terminal_ && !failed) return;
   std::string line = fmt::format("{}/{} {} {} {:.1f} s  {}", done_, total_, cell.id, status,
                                  record["elapsed_s"].get<double>(), describe(cell));

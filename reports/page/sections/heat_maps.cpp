@@ -39,10 +39,10 @@ Cells of_one_sweep(const Results& results, const Cells& cells, const std::string
 }
 
 std::vector<Grid> grids(const Results& results, const Cells& cells) {
-  std::set<std::string> own = option_names(cells);
-  if (own.empty()) {  // records without facts: other mechanisms lack these options
-    own = option_names(select(results, [](const Cell&) { return true; }));
-  }
+  // Of all mechanisms of the experiment: without facts, what others lack are options.
+  const std::string& experiment = cells.front()->experiment;
+  const std::set<std::string> own = option_names(
+      select(results, [&](const Cell& cell) { return cell.experiment == experiment; }));
   std::set<std::string> options, all;
   for (const Cell* cell : cells) {
     for (const auto& [axis, value] : cell->axes.items()) {

@@ -12,8 +12,8 @@ namespace {
 
 constexpr double kQuoted = 8192;
 
-/// The quoted length where fused attention was measured there, else the longest one below it, else the
-/// shortest. Unset without such a row.
+/// The quoted length where fused attention was measured there, else the longest one below it, else
+/// the shortest. Unset without such a row.
 std::optional<double> length_to_quote(const Panel& panel) {
   std::optional<double> best;
   for (const Cell* cell : panel.cells) {

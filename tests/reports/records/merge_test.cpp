@@ -59,6 +59,12 @@ TEST_CASE("of equals the later attempt counts, then the later start") {
   CHECK(kept({early, late}).first == late);
 }
 
+TEST_CASE(
+    "of results of one attempt and one time the ok one counts, in any order, and nothing is said") {
+  CHECK(kept({record_of("ok", 1), record_of("crashed", 1)}) ==
+        kept({record_of("crashed", 1), record_of("ok", 1)}));
+}
+
 TEST_CASE("a repetition counts on from every attempt, those that were dropped too") {
   const TemporaryDirectory directory;
   directory.write("cells.jsonl", lines_of({record_of("ok", 1), record_of("crashed", 2)}));
