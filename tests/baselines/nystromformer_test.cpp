@@ -70,6 +70,41 @@ TEST_CASE("the iteration converges to the pseudoinverse") {
   }
 }
 
+TEST_CASE("keys that say nothing: rounding in the null space does not grow with the iterations") {
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    for (const auto* init : {"exact", "original"}) {
+      auto generator = torch::make_generator<at::CPUGeneratorImpl>(3);
+      const auto normal = [&](torch::IntArrayRef size) {
+        return torch::randn(size, generator, torch::kFloat64);
+      };
+      // 13 of the 32 segments have one token more: their means round differently.
+      const Tensor query = normal({2, 2, 109, 16}), value = normal({2, 2, 109, 16});
+      const Tensor one = normal({1, 1, 1, 16}).expand({2, 2, 109, 16});
+      const Tensor noise = 1e-3 * normal({2, 2, 109, 16});
+      const double largest = value.abs().max().item<double>();
+      for (const auto& [key, bound] :
+           {std::pair(one, 2.), std::pair(noise, 2.), std::pair(1 + noise, 50.)}) {
+        const Inputs in{.query = query.to(type), .key = key.to(type), .value = value.to(type)};
+        const auto output = [&](int64_t iterations) {
+          const json options = {{"landmarks", 32}, {"iterations", iterations}, {"pinv_init", init}};
+          return make_mechanism("nystromformer", options, {.heads = 2, .head_dim = 16}, 0, type)
+              ->forward(in)
+              .to(torch::kFloat64);
+        };
+        for (const int64_t iterations : {1, 2, 5, 6, 7, 12, 20, 27, 40, 64}) {
+          CAPTURE(type, init, bound, iterations);
+          CHECK(output(iterations).abs().max().item<double>() <= bound * largest);
+        }
+        CHECK(output(30).equal(output(64)));
+        if (key.data_ptr() == one.data_ptr()) {
+          const double rounding = type == torch::kFloat64 ? 1e-12 : 1e-5;
+          CHECK((output(8) - output(64)).abs().max().item<double>() < rounding * largest);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("no more tokens than landmarks is softmax attention") {
   const auto vanilla = make_mechanism("vanilla_math", json::object(), {.heads = 2, .head_dim = 8},
                                       0, torch::kFloat64);
