@@ -57,6 +57,8 @@ Tensor Local::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
   return window_attention_rows(in, relative_bias_, windows(in.causal), rows);
 }
 
+int64_t Local::first_not_finite(int64_t t) const { return t / options_.window * options_.window; }
+
 Cost Local::cost(const Shape& shape, Pattern pattern) const {
   Cost cost = window_cost(shape, windows(is_causal(pattern)));
   if (implementation() != Implementation::kFused) return cost;

@@ -19,6 +19,7 @@ struct VanillaOptions {
 /// Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.1.
 class VanillaBase : public Mechanism {
  public:
+  int64_t first_not_finite(int64_t) const override { return 0; }  // LibTorch's fused form too
   using Options = VanillaOptions;
   static constexpr auto kCitation = "Vaswani et al. 2017, arXiv:1706.03762";
   static constexpr auto kGroup = "softmax";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/catalogue.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "baselines/table.h"
@@ -52,25 +53,22 @@ json size_name(int64_t size, const json& options) {
   return size;
 }
 
-json describe_tensors(const Entry& entry) {
-  const Use use = typical_use(entry, kSomeHeads, kSomeWidth);
-  const auto mechanism = entry.create(use.options, use.setting, /*seed=*/0);
+json describe_tensors(const Mechanism& mechanism, const json& options) {
   json tensors = json::array();
   const auto add = [&](const std::string& name, const char* kind, const Tensor& x) {
     json shape = json::array();
-    for (const int64_t size : x.sizes()) shape.push_back(size_name(size, use.options));
+    for (const int64_t size : x.sizes()) shape.push_back(size_name(size, options));
     tensors.push_back({{"name", name}, {"kind", kind}, {"shape", shape}});
   };
-  for (const auto& x : mechanism->named_parameters()) add(x.key(), "parameter", x.value());
-  for (const auto& x : mechanism->named_buffers()) add(x.key(), "buffer", x.value());
+  for (const auto& x : mechanism.named_parameters()) add(x.key(), "parameter", x.value());
+  for (const auto& x : mechanism.named_buffers()) add(x.key(), "buffer", x.value());
   return tensors;
 }
 
 /// What it takes beside query, key and value at its default options.
-json describe_inputs(const Entry& entry) {
-  const Use use = typical_use(entry, kSomeHeads, kSomeWidth);
+json describe_inputs(const Mechanism& mechanism) {
   json inputs = json::array();
-  for (const InputSpec& spec : entry.create(use.options, use.setting, /*seed=*/0)->inputs()) {
+  for (const InputSpec& spec : mechanism.inputs()) {
     inputs.push_back({{"name", spec.name},
                       {"shape", spec.letters},
                       {"per_token", spec.is_per_token()},
@@ -78,6 +76,14 @@ json describe_inputs(const Entry& entry) {
                       {"meaning", spec.meaning}});
   }
   return inputs;
+}
+
+/// Tokens before a NaN whose outputs it may reach in a composed causal call, at most; null: all.
+json not_finite_reach(const Mechanism& mechanism) {
+  constexpr int64_t tokens = 4096;
+  int64_t most = 0;
+  for (int64_t t = 0; t < tokens; ++t) most = std::max(most, t - mechanism.first_not_finite(t));
+  return most == tokens - 1 ? json() : json(most);
 }
 
 json describe_patterns(const Patterns& patterns) {
@@ -96,6 +102,8 @@ json describe_mechanisms() {
   json described = json::array();
   for (const Entry& entry : mechanisms()) {
     const json resolved = typical_use(entry, 4, 64).options;
+    const Use use = typical_use(entry, kSomeHeads, kSomeWidth);
+    const auto mechanism = entry.create(use.options, use.setting, /*seed=*/0);
     json options = json::array();
     for (const OptionInfo& info : entry.options) {
       options.push_back(describe(info));
@@ -111,9 +119,10 @@ json describe_mechanisms() {
                          {"equal_widths", entry.facts.equal_widths},
                          {"fused", entry.is_fused()},
                          {"fused_calls", entry.is_fused() ? entry.facts.fused_calls : "none"},
-                         {"inputs", describe_inputs(entry)},
+                         {"not_finite_reach", not_finite_reach(*mechanism)},
+                         {"inputs", describe_inputs(*mechanism)},
                          {"options", options},
-                         {"tensors", describe_tensors(entry)}});
+                         {"tensors", describe_tensors(*mechanism, use.options)}});
   }
   return described;
 }

@@ -6,9 +6,11 @@
 
 namespace lavo {
 
-/// For each mechanism: name, title, citation, patterns {NS: {"exact", "reason"}, ...}, streaming,
-/// equal_widths, fused (whether), fused_calls (which, in words), options [{name, kind, allowed,
-/// default, meaning}], tensors [{name, kind, shape}]. `default` null is an option that is resolved
+/// For each mechanism: name, kind, group, title, citation, patterns {NS: {"exact", "reason"}, ...},
+/// streaming, equal_widths, fused (whether), fused_calls (which, in words), not_finite_reach (tokens
+/// before a NaN whose outputs it may reach in a composed causal call; null: all), inputs [{name,
+/// shape, per_token, neutral, meaning}], options [{name, kind, allowed, default, meaning}], tensors
+/// [{name, kind, shape}]. `default` null is an option that is resolved
 /// for its use; `resolved` is then its value in causal self attention on 4 heads of width 64
 /// (noncausal, where causal is refused). Sizes of tensors are names (heads, head_dim, an option) or
 /// numbers, at the default options.

@@ -281,6 +281,10 @@ Tensor Lavo::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
   return lavo_reference_rows(in, options_, {bases_, relative_bias_, mix_logit_}, rows);
 }
 
+int64_t Lavo::first_not_finite(int64_t t) const {
+  return std::min(t / options_.window * options_.window, Mechanism::first_not_finite(t));
+}
+
 Cost Lavo::cost(const Shape& s, Pattern pattern) const {
   const double heads = static_cast<double>(s.B * s.H), tokens = heads * static_cast<double>(s.T);
   const double R = static_cast<double>(options_.bases), D = static_cast<double>(s.D);

@@ -70,6 +70,7 @@ class Lavo final : public MechanismOf<Lavo> {
   Cost cost(const Shape& shape, Pattern pattern) const override;
   std::string not_fused(const CallFacts& call) const override;
   int64_t block() const override { return options_.window; }
+  int64_t first_not_finite(int64_t t) const override;
   bool state_merges() const override { return true; }
   std::optional<MemoryView> inspect(const Inputs& in, int64_t row) override;
 

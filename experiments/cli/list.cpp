@@ -60,6 +60,11 @@ void print_mechanism(const json& m) {
   traits.push_back(m["streaming"].get<bool>() ? "streams" : "no streaming state");
   if (m["equal_widths"].get<bool>()) traits.push_back("values as wide as keys");
   fmt::print("    {}; patterns {}\n", fmt::join(traits, "; "), fmt::join(exact, ", "));
+  if (m["patterns"]["CS"]["exact"].get<bool>()) {
+    const json& reach = m["not_finite_reach"];
+    fmt::print("    outside our fused kernels a NaN reaches outputs {} before it\n",
+               reach.is_null() ? "at all tokens" : fmt::format("up to {} tokens", shown(reach)));
+  }
   for (const auto& [name, pattern] : m["patterns"].items()) {
     if (!pattern["exact"].get<bool>()) {
       fmt::print("    {} is refused: {}\n", name, shown(pattern["reason"]));

@@ -75,6 +75,9 @@ class Mechanism : public torch::nn::Module {
   virtual int64_t longest() const { return std::numeric_limits<int64_t>::max(); }
   /// Tokens of its blocks, at whose edges outputs are to be checked.
   virtual int64_t block() const { return 16; }
+  /// The first output that NaN or infinity at token t may reach in a causal call that is composed:
+  /// weights of 0 are multiplied there in blocks. (A fused kernel lets it reach none before t.)
+  virtual int64_t first_not_finite(int64_t t) const { return t / 64 * 64; }
   /// Whether the state grows with the tokens seen.
   virtual bool state_grows() const { return false; }
   /// Whether State::merge works.

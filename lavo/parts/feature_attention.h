@@ -57,6 +57,8 @@ class FeatureMechanism : public Mechanism {
   std::unique_ptr<State> new_state() const override { return std::make_unique<FeatureState>(); }
   bool state_merges() const override { return true; }
   std::string not_fused(const CallFacts& call) const override;
+  /// The sums in front of all chunks of a tile, which may be the whole sequence, are one product.
+  int64_t first_not_finite(int64_t) const override { return 0; }
 
  protected:
   /// M, for queries of this width.

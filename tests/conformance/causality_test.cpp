@@ -2,6 +2,8 @@
 // Outputs before t, and their gradients, do not know what stands at t and later: to the last bit.
 #include <torch/csrc/autograd/autograd.h>
 
+#include <cmath>
+
 #include "tests/support/catch.h"
 #include "tests/support/variants.h"
 
@@ -100,6 +102,35 @@ TEST_CASE("outputs before a token and their gradients are the same bits whatever
     }
   }
   CHECK((tried > 0) == any_is_causal(/*streams=*/false));
+}
+
+TEST_CASE("NaN at a token reaches no output further back than the mechanism says") {
+  torch::NoGradGuard no_grad;
+  int touched = 0;
+  for (const Variant& variant : variants()) {
+    const Shape shape = small_shape(*variant.entry, 150, 150);
+    const auto mechanism = variant.create(shape, true, false, torch::kFloat32);
+    if (!mechanism || !takes(*mechanism, Pattern::kCausalSelf)) continue;
+    if (mechanism->leaks_future()) continue;
+    const Inputs in = variant.inputs(*mechanism, shape, torch::kFloat32, 9, {.causal = true});
+    const Tensor before = mechanism->forward(in);
+    for (const char* spoilt : {"query", "key", "value"}) {
+      for (const int64_t t : {75, 140}) {
+        CAPTURE(variant.name(), spoilt, t);
+        Inputs other = in;
+        other.each([&](const std::string& name, Tensor& x, const std::string&) {
+          if (name == spoilt) (x = x.clone()).select(2, t).fill_(std::nan(""));
+        });
+        const Tensor after = mechanism->forward(other);
+        // What has no composed form of its own is LibTorch's operator.
+        const bool ours = mechanism->is_fused() && variant.entry->facts.composed;
+        const int64_t first = ours ? t : mechanism->first_not_finite(t);
+        CHECK(torch::equal(before.narrow(2, 0, first), after.narrow(2, 0, first)));
+        touched += after.isnan().any().item<bool>();
+      }
+    }
+  }
+  CHECK((touched > 0) == any_is_causal(/*streams=*/false));
 }
 
 TEST_CASE("what is cut off after a token changes nothing before it") {

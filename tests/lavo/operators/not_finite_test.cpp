@@ -65,7 +65,10 @@ TEST_CASE("lavo::attend: what is not finite at a token reaches no output before 
         AttendInputs other = in;
         other.*input = spoilt(in.*input, t, by);
         CAPTURE(memory, toString(type), decays, by, t);
-        require_same(before, attend(other), t, kCallTokens);
+        const Tensor after = attend(other);
+        require_same(before, after, t, kCallTokens);
+        // Nor is it hidden where it is seen.
+        if (std::isnan(by)) CHECK(after[1][1][t].isnan().all().item<bool>());
       }
     }
   }

@@ -206,14 +206,17 @@ LAVO_INLINE T exp_row(T* row, int64_t width, T largest) {
 }
 
 /// row = factor softmax(row) over `width` numbers, a multiple of kTile. -inf gets 0; a row of only
-/// -inf becomes zeros.
+/// -inf becomes zeros. A row that holds NaN is NaN where it is not -inf.
 template <class T>
 LAVO_INLINE void softmax_row(T* row, int64_t width, T factor) {
   Vector<T> most = load(row);
   for (int64_t c = kLanes<T>; c < width; c += kLanes<T>) most = larger(most, load(row + c));
   const T largest = largest_lane<T>(most);
-  if (largest == -__builtin_inf()) {
-    for (int64_t c = 0; c < width; c += kLanes<T>) store(row + c, Vector<T>{});
+  if (largest == -__builtin_inf()) {  // or NaN was passed over
+    for (int64_t c = 0; c < width; c += kLanes<T>) {
+      const Vector<T> x = load(row + c);
+      store(row + c, x == -__builtin_inf() ? Vector<T>{} : x);
+    }
     return;
   }
   const T scale = factor / exp_row(row, width, largest);
