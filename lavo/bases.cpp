@@ -21,32 +21,41 @@ Tensor random_signs(int64_t count, at::Generator& generator) {
   return torch::randint(0, 2, {count}, generator, torch::kFloat64).mul_(2).sub_(1);
 }
 
-Tensor sylvester(int64_t width) {
+/// The first rows of Sylvester's matrix, rows of length 1.
+Tensor sylvester(int64_t rows, int64_t width) {
   Tensor matrix = torch::ones({1, 1}, torch::kFloat64);
-  while (matrix.size(0) < width) {
+  while (matrix.size(0) < rows) {
     matrix = torch::cat({torch::cat({matrix, matrix}, 1), torch::cat({matrix, -matrix}, 1)}, 0);
   }
-  return matrix / std::sqrt(static_cast<double>(width));
+  return matrix.narrow(0, 0, rows).repeat({1, width / matrix.size(1)}) /
+         std::sqrt(static_cast<double>(width));
 }
 
 /// Row k: cos(pi / D (j + 1/2) k), every row of length 1.
-Tensor cosines(int64_t width) {
-  const Tensor k = torch::arange(width, torch::kFloat64).unsqueeze(1);
+Tensor cosines(int64_t rows, int64_t width) {
+  const Tensor k = torch::arange(rows, torch::kFloat64).unsqueeze(1);
   const Tensor j = torch::arange(width, torch::kFloat64) + 0.5;
   Tensor matrix = (k * j * (std::numbers::pi / static_cast<double>(width))).cos();
   return matrix / matrix.norm(2, 1, true);
 }
 
-Tensor block(BasesInit init, int64_t width, bool first, at::Generator& generator) {
+// Up to here whole blocks are drawn, of which the first rows are taken: results of records depend
+// on it. Wider ones would need D x D numbers, and D^3 operations.
+constexpr int64_t kWidestWhole = 1024;
+
+/// The first `rows` of a block, at most D.
+Tensor block(BasesInit init, int64_t rows, int64_t width, bool first, at::Generator& generator) {
+  const int64_t drawn = width <= kWidestWhole ? width : rows;
   switch (init) {
     case BasesInit::kOrthogonal:
-      return orthonormal_blocks(gaussian(width, width, generator));
+      return orthonormal_blocks(gaussian(drawn, width, generator)).narrow(0, 0, rows);
     case BasesInit::kGaussian:
-      return gaussian(width, width, generator) / std::sqrt(static_cast<double>(width));
+      return gaussian(drawn, width, generator).narrow(0, 0, rows) /
+             std::sqrt(static_cast<double>(width));
     case BasesInit::kHadamard:
-      return sylvester(width) * random_signs(width, generator);
+      return sylvester(rows, width) * random_signs(width, generator);
     case BasesInit::kDct:
-      return first ? cosines(width) : cosines(width) * random_signs(width, generator);
+      return first ? cosines(rows, width) : cosines(rows, width) * random_signs(width, generator);
   }
   fail("bases: no such init");
 }
@@ -60,7 +69,7 @@ Tensor make_bases(BasesInit init, int64_t rows, int64_t width, at::Generator& ge
   std::vector<Tensor> blocks;
   for (int64_t done = 0; done < rows; done += width) {
     const int64_t wanted = std::min(width, rows - done);
-    blocks.push_back(block(init, width, done == 0, generator).narrow(0, 0, wanted));
+    blocks.push_back(block(init, wanted, width, done == 0, generator));
   }
   return torch::cat(blocks, 0);
 }

@@ -209,6 +209,16 @@ Cost cost_of(const EfficiencyAxes& axes, const Mechanism& mechanism) {
   return cost;
 }
 
+/// False for one whose parameters are too large to be made; refused() says so.
+bool has_fused(const Entry& entry, const json& options, const EfficiencyAxes& point) {
+  try {
+    const auto mechanism = entry.create(options, point.setting(), kParameterSeed);
+    return lacking(entry, *mechanism, Implementation::kFused, point).empty();
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 void EfficiencyAxes::visit(OptionVisitor& v) {
@@ -257,9 +267,8 @@ json Efficiency::resolve(const json& given) const {
   const Entry& entry = find_mechanism(point.mechanism);
   const json options = entry.resolve(given_options, point.setting());
   if (!point.implementation) {
-    const auto mechanism = entry.create(options, point.setting(), kParameterSeed);
-    const bool fused = lacking(entry, *mechanism, Implementation::kFused, point).empty();
-    point.implementation = fused ? Implementation::kFused : Implementation::kComposed;
+    point.implementation =
+        has_fused(entry, options, point) ? Implementation::kFused : Implementation::kComposed;
   }
   if (!point.threads) point.threads = default_threads();
   json resolved = write_options(point);

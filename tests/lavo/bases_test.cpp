@@ -38,6 +38,15 @@ TEST_CASE("orthogonal, hadamard and dct bases are orthonormal in blocks of the w
   CHECK(cosine.abs().max().item<double>() < 0.999);
 }
 
+TEST_CASE("a few rows of a wide block cost no whole one") {
+  constexpr int64_t kWide = int64_t{1} << 21;  // a whole block would be 32 TiB
+  for (const auto init : {BasesInit::kOrthogonal, BasesInit::kHadamard, BasesInit::kDct}) {
+    CHECK(departure(drawn(init, 3, kWide)) < 1e-12);
+  }
+  const Tensor gaussian = drawn(BasesInit::kGaussian, 3, kWide);
+  CHECK(std::abs(gaussian.square().sum().item<double>() - 3) < 0.02);
+}
+
 TEST_CASE("gaussian bases have variance 1/D and are not orthonormal") {
   const Tensor rows = drawn(BasesInit::kGaussian, 64, 64);
   // 4096 draws: the variance is known to sqrt(2 / 4096) = 2.2 %, five times that is allowed.
