@@ -39,6 +39,9 @@ std::string composed_on_cuda(const AttendFacts& f) {
   return "";
 }
 
+// So that no end of a piece or of a window overflows.
+constexpr int64_t kMostPosition = int64_t{1} << 62;
+
 double* state_data(const at::Tensor& x) { return x.defined() ? x.data_ptr<double>() : nullptr; }
 
 }  // namespace
@@ -78,6 +81,8 @@ at::Tensor attend_piece(const AttendInputs& in, AttendStream& stream) {
   TORCH_CHECK(stream.past >= 0 && stream.position >= stream.past,
               "lavo::attend: a piece at position ", stream.position, " cannot have ", stream.past,
               " keys before it");
+  TORCH_CHECK(stream.position <= kMostPosition, "lavo::attend: a position is at most 2^62, got ",
+              stream.position);
   return run_attend(
       in, {state_data(stream.key_mean), state_data(stream.value_mean), state_data(stream.weight)},
       stream.past, stream.position);
