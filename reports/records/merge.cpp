@@ -43,14 +43,14 @@ std::string Merger::dropped() const {
   std::string names;
   size_t count = 0;
   for (const auto& [id, failure] : dropped_) {
-    if (when(failure) <= when(records_.at(id))) continue;  // it was no later one
+    if (when(failure) < when(records_.at(id))) continue;  // an earlier one
     if (++count <= kNamed) {
       names += fmt::format("{}{} {}", count == 1 ? "" : ", ", id,
                            failure.at("status").get_ref<const std::string&>());
     }
   }
   if (count == 0) return "";
-  return fmt::format("{} later result{} not ok dropped for an earlier one that is ok: {}{}", count,
+  return fmt::format("{} result{} not ok dropped for one that is ok: {}{}", count,
                      count == 1 ? " that is" : "s that are", names, count > kNamed ? ", ..." : "");
 }
 

@@ -20,8 +20,7 @@ class Merger {
   const std::map<std::string, json>& records() const { return records_; }
   /// Of all that was added, whether kept or not: what a repetition has to count on from.
   const std::map<std::string, int>& attempts() const { return attempts_; }
-  /// One line on the later results that were dropped for an earlier one that is ok; "" where none
-  /// was.
+  /// One line on the results, no earlier than it, that were dropped for one that is ok; "": none.
   std::string dropped() const;
 
  private:

@@ -34,6 +34,7 @@ TEST_CASE("an event file is a chain of checked records that hold the scalars") {
   const Scratch folder;
   {
     EventFile events(folder.path() / "run");
+    events.session_start(300);
     events.scalar("loss/train", 300, 2.5F);
     events.scalar("loss/train", 301, -1.0F);
   }
@@ -49,10 +50,12 @@ TEST_CASE("an event file is a chain of checked records that hold the scalars") {
     CHECK(number(file, at + 12 + length, 4) == masked(events.back()));
     at += 16 + length;
   }
-  REQUIRE(events.size() == 3);
+  REQUIRE(events.size() == 4);
   CHECK_THAT(events[0], ContainsSubstring("brain.Event:2"));
-  // After the wall time (9 bytes): step 300 is varint ac 02; then the summary with its one value.
+  // After the wall time (9 bytes): step 300 is varint ac 02; then the session's log, or the summary
+  // with its one value.
+  CHECK(events[1].substr(9) == std::string("\x10\xac\x02\x3a\x02\x08\x01", 7));
   const std::string expected =
       std::string("\x10\xac\x02\x2a\x13\x0a\x11\x0a\x0aloss/train\x15\x00\x00\x20\x40", 24);
-  CHECK(events[1].substr(9) == expected);
+  CHECK(events[2].substr(9) == expected);
 }
