@@ -48,10 +48,11 @@ std::vector<Inputs> documents(const std::string& owner, const Inputs& in) {
   cut(in.key, 2, [](Inputs& d) -> Tensor& { return d.key; });
   cut(in.value, 2, [](Inputs& d) -> Tensor& { return d.value; });
   if (in.key_mask.defined()) cut(in.key_mask, 1, [](Inputs& d) -> Tensor& { return d.key_mask; });
-  for (const auto& [name, given] : in.extra) {
-    const int64_t dim = token_dim(given.letters);
+  for (const auto& extra : in.extra) {
+    const int64_t dim = token_dim(extra.second.letters);
     if (dim < 0) continue;
-    cut(given.tensor, dim, [&](Inputs& d) -> Tensor& { return d.extra.at(name).tensor; });
+    cut(extra.second.tensor, dim,
+        [&](Inputs& d) -> Tensor& { return d.extra.at(extra.first).tensor; });
   }
   return result;
 }

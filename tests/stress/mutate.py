@@ -111,7 +111,7 @@ class Program:
     def __init__(self, build):
         self.build = build
         self.commands = json.loads((build / "compile_commands.json").read_text())
-        ninja = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "lavo_tests"],
+        ninja = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "bin/lavo_tests"],
                                check=True, capture_output=True, text=True).stdout
         self.link = next(line for line in ninja.splitlines() if " -o bin/lavo_tests " in line)
         self.tests = build / "bin/lavo_tests"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lavo/parts/delta_rule.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <limits>
 
 #include "lavo/core/problem.h"
