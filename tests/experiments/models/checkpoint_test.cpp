@@ -85,6 +85,11 @@ TEST_CASE("the same seed continues a text in the same way, streamed or not") {
   CHECK(text != continue_text(*c.model, *c.tokenizer, "abc abc",
                               {.tokens = 30, .temperature = 1, .seed = 2}));
   CHECK(continue_text(*c.model, *c.tokenizer, "", {.tokens = 0}) == "");
+  const auto coldest = [&](double temperature, uint64_t seed) {
+    return continue_text(*c.model, *c.tokenizer, "a",
+                         {.tokens = 30, .temperature = temperature, .seed = seed});
+  };
+  CHECK(coldest(1e-300, 1) == coldest(0, 2));
   CHECK_THROWS_AS(continue_text(*c.model, *c.tokenizer, "a", {.tokens = 1, .temperature = -1}),
                   OptionError);
 }
