@@ -17,9 +17,11 @@ std::vector<InputSpec> Gla::inputs() const {
            .draw = uniform(-0.5, 0),
            .layer = {.kind = LayerRule::Kind::kProjected,
                      .rank = kGateRank,
-                     .squash = [](const Tensor& raw, const Tensor&) {
-                       return torch::log_sigmoid(raw) / kGateTemperature;
-                     }}}};
+                     .squash =
+                         [](const Tensor& raw, const Tensor&) {
+                           return torch::log_sigmoid(raw) / kGateTemperature;
+                         }},
+           .extremes = {-30, 0}}};
 }
 
 void Gla::set_gates(const Inputs& in, DeltaRule& rule) const {

@@ -7,6 +7,7 @@
 #include "baselines/gla.h"
 #include "baselines/linear.h"
 #include "baselines/local.h"
+#include "baselines/none.h"
 #include "baselines/nystromformer.h"
 #include "baselines/performer.h"
 #include "baselines/retnet.h"
@@ -31,6 +32,7 @@ std::deque<Entry>& table() {
       row<Local>(),
       row<RetNet>(),
       row<Gla>(),
+      row<None>(),
       // clang-format on
   };
   return rows;

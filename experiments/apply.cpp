@@ -264,7 +264,7 @@ class Call {
   }
 
   /// All that has no tokens must be given; of what has, all or none, for the same tokens, and then
-  /// the position behind them too.
+  /// the position behind them too, as for a state that means nothing without it.
   void check_state(const State& probe) {
     std::vector<std::string> missing;
     std::optional<int64_t> tokens;
@@ -284,9 +284,9 @@ class Call {
                           source_, full_name, count, tokens.value_or(count));
       tokens = count;
     }
-    if (!tokens) return;
-    require<InputError>(missing.empty(), "{}: tensor '{}' is missing beside the others", source_,
-                        missing.empty() ? "" : missing[0]);
+    if (!tokens && !probe.needs_position()) return;
+    require<InputError>(!tokens || missing.empty(), "{}: tensor '{}' is missing beside the others",
+                        source_, missing.empty() ? "" : missing[0]);
     const std::string position = state_name(kInitialState, kPosition);
     require<InputError>(given_.contains(position), "{}: tensor '{}' is missing: tokens so far",
                         source_, position);

@@ -118,11 +118,14 @@ void LayerInputs::set(Inputs& to, const MixerInput& in, const Tensor& key_weight
       case LayerRule::Kind::kValueWeight:
         to.set(made.spec, of_each_head(value_weight_MM, heads_).to(type));
         break;
+      case LayerRule::Kind::kDerived:
+        to.set(made.spec, rule.join({}, to).to(type));
+        break;
       default: {
-        const Tensor x = raw(made, in, linear);
-        to.set(
-            made.spec,
-            (rule.squash ? rule.squash(x, over_heads(made.scale, made.spec.letters)) : x).to(type));
+        Tensor x = raw(made, in, linear);
+        if (rule.squash) x = rule.squash(x, over_heads(made.scale, made.spec.letters));
+        if (rule.join) x = rule.join(x, to);
+        to.set(made.spec, x.to(type));
       }
     }
   }

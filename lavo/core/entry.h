@@ -64,6 +64,7 @@ struct Facts {
   bool naive = false;            ///< has a form that builds everything, to be compared with
   bool own_positions = false;    ///< encodes positions itself: a layer adds none unless asked to
   bool running_mean = false;     ///< its memory is RunningMean (lavo/parts)
+  bool mixes = true;             ///< an output depends on other tokens than its own
   bool softmax = false;          ///< softmax over all q . k / sqrt(D): more columns bias it
 };
 

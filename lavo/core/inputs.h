@@ -24,6 +24,8 @@ namespace lavo {
 
 using torch::Tensor;
 
+struct Inputs;
+
 struct Shape {
   int64_t B = 1, H = 1, T = 1, S = 1, D = 1, E = 1;
   int64_t element_bytes = 4;  ///< of one number of the inputs; only costs depend on it
@@ -47,6 +49,7 @@ struct LayerRule {
     kLayerInput,  ///< x itself, on the side of the keys
     kKeyWeight,   ///< the layer's projections of keys and of values, [H, M, D] and [H, M, E]
     kValueWeight,
+    kDerived,  ///< what `join` makes of the others
   };
   using Start = std::function<Tensor(at::IntArrayRef sizes, at::Generator&)>;
 
@@ -55,6 +58,9 @@ struct LayerRule {
   std::function<Tensor(const Tensor& raw, const Tensor& scale)> squash = {};  ///< unset: raw
   Start start = {};  ///< of the bias, or of p; unset: zeros
   Start scale = {};  ///< of a learned scale [H], broadcast over raw; unset: there is none
+  /// Last: what it is together with query, key, value and the inputs declared before it; `squashed`
+  /// is undefined where it is derived.
+  std::function<Tensor(const Tensor& squashed, const Inputs& so_far)> join = {};
 };
 
 /// What a mechanism takes beside query, key and value: for each token (its letters hold T or S), or
@@ -67,6 +73,8 @@ struct InputSpec {
   LayerRule::Start draw;  ///< random values in a realistic range, for tests and experiments
   LayerRule layer = {};
   std::string count_option = {};  ///< the option that says M or L where no tensor does
+  /// Values at the edges of its range, which tests put into tokens: -30, where nothing is left.
+  std::vector<double> extremes = {};
 
   bool is_per_token() const { return letters.find_first_of("TS") != std::string::npos; }
 };

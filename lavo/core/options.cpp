@@ -41,9 +41,16 @@ class Lister final : public OptionVisitor {
   }
   void number_or_word(const char* name, NumberOrWord& field, Range range,
                       const std::vector<std::string>& words, const char* meaning) override {
+    std::optional<NumberOrWord> given = field;
+    number_or_word(name, given, range, words, meaning);
+  }
+  void number_or_word(const char* name, std::optional<NumberOrWord>& field, Range range,
+                      const std::vector<std::string>& words, const char* meaning) override {
     infos.push_back({name, "number or choice",
-                     fmt::format("{}, or {}", range.text(), fmt::join(words, ", ")),
-                     field.word.empty() ? json(field.number) : json(field.word), meaning});
+                     fmt::format("{}, or {}", range.text(), fmt::join(words, ", ")), json(),
+                     meaning});
+    if (field)
+      infos.back().default_value = field->word.empty() ? json(field->number) : json(field->word);
   }
   void boolean(const char* name, bool& field, const char* meaning) override {
     infos.push_back({name, "boolean", "true, false", field, meaning});
@@ -85,19 +92,12 @@ class Reader final : public OptionVisitor {
   }
   void number_or_word(const char* name, NumberOrWord& field, Range range,
                       const std::vector<std::string>& words, const char*) override {
-    const json* value = find(name);
-    if (!value) return;
-    if (value->is_string()) {
-      const auto word = value->get<std::string>();
-      if (std::find(words.begin(), words.end(), word) != words.end()) {
-        field = {.number = field.number, .word = word};
-        return;
-      }
-      refuse(name, *value,
-             fmt::format("a number {}, or {}{}", range.text(), fmt::join(words, ", "),
-                         did_you_mean(word, words)));
-    }
-    field = {.number = to_number(name, *value, range), .word = ""};
+    if (const json* value = find(name))
+      field = to_number_or_word(name, *value, range, words, field.number);
+  }
+  void number_or_word(const char* name, std::optional<NumberOrWord>& field, Range range,
+                      const std::vector<std::string>& words, const char*) override {
+    if (const json* value = find(name)) field = to_number_or_word(name, *value, range, words, 0);
   }
   void boolean(const char* name, bool& field, const char*) override {
     if (const json* value = find(name)) {
@@ -151,6 +151,18 @@ class Reader final : public OptionVisitor {
       refuse(name, value, fmt::format("a number {}", range.text()));
     }
     return value.get<double>() + 0.0;  // -0.0 is 0.0: one number has one spelling
+  }
+
+  NumberOrWord to_number_or_word(const char* name, const json& value, Range range,
+                                 const std::vector<std::string>& words, double otherwise) const {
+    if (!value.is_string()) return {.number = to_number(name, value, range), .word = ""};
+    const auto word = value.get<std::string>();
+    if (std::find(words.begin(), words.end(), word) == words.end()) {
+      refuse(name, value,
+             fmt::format("a number {}, or {}{}", range.text(), fmt::join(words, ", "),
+                         did_you_mean(word, words)));
+    }
+    return {.number = otherwise, .word = word};
   }
 
   const std::string& owner_;

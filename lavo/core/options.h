@@ -73,6 +73,8 @@ class OptionVisitor {
                       const char* meaning) = 0;
   virtual void number_or_word(const char* name, NumberOrWord& field, Range range,
                               const std::vector<std::string>& words, const char* meaning) = 0;
+  virtual void number_or_word(const char* name, std::optional<NumberOrWord>& field, Range range,
+                              const std::vector<std::string>& words, const char* meaning) = 0;
   virtual void boolean(const char* name, bool& field, const char* meaning) = 0;
   virtual void text(const char* name, std::string& field, const char* meaning) = 0;
 

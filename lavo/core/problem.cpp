@@ -100,6 +100,16 @@ std::vector<int64_t> check_rows(int64_t length, int64_t count, int64_t window, u
   return {rows.begin(), rows.end()};
 }
 
+namespace {
+
+/// Of what sums are computed in: what is smaller has lost digits, whoever computed it.
+double smallest_normal(torch::ScalarType type) {
+  return compute_type(type) == torch::kFloat64 ? std::numeric_limits<double>::min()
+                                               : std::numeric_limits<float>::min();
+}
+
+}  // namespace
+
 double worst_row_error(const Tensor& actual, const Tensor& expected) {
   require<ShapeError>(actual.sizes() == expected.sizes(), "worst_row_error: [{}] against [{}]",
                       fmt::join(actual.sizes(), ", "), fmt::join(expected.sizes(), ", "));
@@ -108,7 +118,9 @@ double worst_row_error(const Tensor& actual, const Tensor& expected) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (!a.isfinite().all().item<bool>() || !b.isfinite().all().item<bool>()) return kInfinity;
   const Tensor difference = (a - b).norm(2, -1);
-  const Tensor scale = b.norm(2, -1);
+  const Tensor length = b.norm(2, -1);
+  const Tensor scale =
+      torch::where(length == 0, length, length.clamp_min(smallest_normal(actual.scalar_type())));
   const Tensor ratio =
       torch::where(difference == 0, torch::zeros_like(difference), difference / scale);
   return ratio.max().item<double>();  // infinite where a row of zeros was missed

@@ -33,7 +33,7 @@ Inputs random_inputs(const Mechanism& mechanism, const Shape& shape, torch::Scal
 std::vector<int64_t> check_rows(int64_t length, int64_t count, int64_t window, uint64_t seed);
 
 /// max over rows of |a - b| / |b| (Euclidean, over the last dimension). A row of zeros must be met
-/// exactly; NaN or infinity anywhere is infinite error.
+/// exactly; NaN or infinity anywhere is infinite error. |b| counts as a's smallest normal at least.
 double worst_row_error(const Tensor& actual, const Tensor& expected);
 
 /// Rounding of the stored type plus float32 (float64) sums: u_type + u_sum (sqrt(terms) + 8), u =

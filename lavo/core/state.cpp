@@ -56,6 +56,12 @@ Tensor& NamedState::operator[](const std::string& name) {
   return found->second;
 }
 
+Tensor NamedState::or_zeros(NamedState* state, const std::string& name, at::IntArrayRef sizes,
+                            const torch::TensorOptions& options) {
+  const Tensor held = state ? (*state)[name] : Tensor();
+  return held.defined() ? held.to(options) : torch::zeros(sizes, options);
+}
+
 bool NamedState::is_empty() const {
   return std::ranges::none_of(held_, [](const auto& item) { return item.second.defined(); });
 }

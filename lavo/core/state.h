@@ -24,6 +24,8 @@ class State {
   virtual bool assign(const std::string& name, const Tensor& x) = 0;
   /// Whether gradients follow that tensor: not where it only keeps numbers in range.
   virtual bool has_gradient(const std::string& /*name*/) const { return true; }
+  /// Whether what it holds means nothing without the position.
+  virtual bool needs_position() const { return false; }
   /// The dimension along which that tensor has as many tokens as it happens to hold; -1: none.
   virtual int64_t token_dim(const std::string& /*name*/) const { return -1; }
   /// Makes it the state after both pieces, where `next` is that of the piece behind this one: begun
@@ -48,6 +50,9 @@ class NamedState : public State {
   void detach() override;
 
   Tensor& operator[](const std::string& name);
+  /// What `state` holds by that name; zeros before the first piece, and where it is null.
+  static Tensor or_zeros(NamedState* state, const std::string& name, at::IntArrayRef sizes,
+                         const torch::TensorOptions& options);
   /// Whether a piece has been seen, or a tensor given.
   bool is_empty() const;
 

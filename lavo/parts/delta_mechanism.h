@@ -30,7 +30,23 @@ class DeltaMechanism : public Mechanism {
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;
 };
 
+/// A gate (B,H,T) as delta_rule takes it: (B,H,T,1), in the compute type.
+Tensor gate_column(const Tensor& gate_BHT);
+
 /// k v^T of a token, (B,H,D,E).
 Tensor outer(const RecurrentToken& token);
+
+/// k (beta (v - S^T k))^T: what the delta rule writes over S.
+Tensor correction(const Tensor& S_BHDE, const RecurrentToken& token);
+
+/// log_decay (letters BHS or BHSD), drawn from [-1, 0); a layer makes
+/// -exp(a) softplus(x W^T + b), a learned for each head: exp(a) uniform in [lowest, highest] at
+/// first, and b such that softplus(b) is log-uniform in [1e-3, 0.1].
+/// Source: Gu and Dao 2023, arXiv:2312.00752, section 3.6; Yang et al. 2024, arXiv:2412.06464.
+InputSpec softplus_decay(const std::string& letters, double lowest, double highest,
+                         int64_t rank = 0);
+
+/// beta (B,H,S), drawn from [0, 1); a layer makes sigmoid(x W^T + b).
+InputSpec sigmoid_beta();
 
 }  // namespace lavo

@@ -1,106 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "lavo/parts/delta_rule.h"
 
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "lavo/core/pieces.h"
+#include "lavo/parts/decayed_pairs.h"
 #include "lavo/parts/tile_scan.h"
 
 namespace lavo {
 namespace {
-
-constexpr int64_t kChunk = 64;
-/// A decay for each channel: inside a block of so many tokens pairs have their own exponents.
-constexpr int64_t kBlock = 16;
-constexpr double kVanished = -std::numeric_limits<double>::infinity();
-
-/// The tokens of a tile in chunks, (B,H,N,C,X); the last one is filled with zeros, which do
-/// nothing.
-Tensor in_chunks(const Tensor& x, int64_t chunk) {
-  if (!x.defined()) return x;
-  const int64_t T = x.size(2), padded = (T + chunk - 1) / chunk * chunk;
-  const Tensor whole = T == padded ? x : at::constant_pad_nd(x, {0, 0, 0, padded - T});
-  return whole.unflatten(2, {padded / chunk, chunk});
-}
-
-// Decays between two tokens are exponentials of sums over what lies between them, added up anew for
-// each pair. Differences of sums from the start would lose what cancels: decays are strong.
-
-/// sum_{j < i <= last} x_i for each j of (..,C,X).
-Tensor sums_after(const Tensor& x) {
-  const Tensor after = x.narrow(-2, 1, x.size(-2) - 1);
-  return torch::cat({after.flip(-2).cumsum(-2).flip(-2), torch::zeros_like(x.narrow(-2, 0, 1))},
-                    -2);
-}
-
-/// exp(sum_{j < i <= r} x_i) for pairs of (..,C): (..,r,j), zero for j > r or (strictly) j = r.
-Tensor decays_between(const Tensor& x, bool strictly) {
-  const int64_t C = x.size(-1);
-  const Tensor pairs = torch::ones({C, C}, x.options().dtype(torch::kBool));
-  // Row i, column j: x_i where i > j.
-  const Tensor counted = x.unsqueeze(-1).masked_fill(pairs.triu(0), 0);
-  return counted.cumsum(-2).masked_fill(pairs.triu(strictly ? 0 : 1), kVanished).exp();
-}
-
-/// Products of rows with earlier rows, each pair with its decay between the two.
-class Pairs {
- public:
-  /// Logarithms of decays (B,H,N,C,1 or D), undefined without.
-  Pairs(const Tensor& decay, int64_t chunk) : decay_(decay), chunk_(chunk) {}
-
-  /// sum_i a_ri b_ji times the decay of i from j to r, for j <= r, or j < r: (B,H,N,C,C).
-  Tensor of(const Tensor& a, const Tensor& b, bool strictly) const {
-    if (!decay_.defined()) return lower(torch::matmul(a, b.transpose(-2, -1)), strictly);
-    if (decay_.size(-1) == 1) {
-      return torch::matmul(a, b.transpose(-2, -1)) * decays_between(decay_.squeeze(-1), strictly);
-    }
-    std::vector<Tensor> rows;
-    for (int64_t first = 0; first < chunk_; first += kBlock)
-      rows.push_back(block(a, b, first, strictly));
-    return torch::cat(rows, -2);
-  }
-
- private:
-  static Tensor lower(const Tensor& x, bool strictly) { return x.tril(strictly ? -1 : 0); }
-
-  /// The rows of one block: inside it pair by pair, against earlier ones by way of its first token.
-  Tensor block(const Tensor& a, const Tensor& b, int64_t first, bool strictly) const {
-    const int64_t count = std::min(kBlock, chunk_ - first);
-    const auto part = [](const Tensor& x, int64_t from, int64_t n) {
-      return x.narrow(-2, from, n);
-    };
-    const Tensor rows = part(a, first, count), own = part(b, first, count);
-    const Tensor own_decay = part(decay_, first, count);
-    const Tensor decay = decays_between(own_decay.transpose(-2, -1), strictly);  // (..,D,r,j)
-    const Tensor inside =
-        (rows.transpose(-2, -1).unsqueeze(-1) * own.transpose(-2, -1).unsqueeze(-2) * decay)
-            .sum(-3);
-    std::vector<Tensor> all;
-    if (first > 0) {
-      const Tensor begin = torch::zeros_like(part(decay_, first, 1));
-      const Tensor since = torch::cat({begin, part(decay_, first + 1, count - 1)}, -2).cumsum(-2);
-      const Tensor near = rows * since.exp();
-      const Tensor until = part(sums_after(part(decay_, 0, first + 1)), 0, first);
-      const Tensor far = part(b, 0, first) * until.exp();
-      all.push_back(torch::matmul(near, far.transpose(-2, -1)));
-    }
-    all.push_back(inside);
-    const int64_t later = chunk_ - first - count;
-    if (later > 0) {
-      std::vector<int64_t> sizes = inside.sizes().vec();
-      sizes.back() = later;
-      all.push_back(torch::zeros(sizes, inside.options()));
-    }
-    return torch::cat(all, -1);
-  }
-
-  Tensor decay_;
-  int64_t chunk_;
-};
 
 /// What one tile is made of, in chunks.
 struct Chunks {
@@ -119,7 +29,7 @@ Tensor attend_tile(const Chunks& given, int64_t tokens, double scale, Tensor& st
   const Tensor g = cut(given.decay), e = cut(given.erase);
   const Tensor v = times_optional(cut(given.value), cut(given.write));
   const Tensor total = g.defined() ? g.cumsum(-2) : g;
-  const Pairs pairs(g, chunk);
+  const DecayedPairs pairs(g, chunk);
   const Tensor read = total.defined() ? q * total.exp() : q;
   const Tensor last = total.defined() ? total.narrow(-2, chunk - 1, 1) : total;
   const Tensor late_key = g.defined() ? k * sums_after(g).exp() : k;
@@ -167,7 +77,7 @@ Tensor attend_token(const Chunks& x, double scale, Tensor& state) {
 }
 
 int64_t delta_tile(const Shape& s, bool vector_decay, torch::Device device = torch::kCPU) {
-  const int64_t pairs = vector_decay ? kBlock * s.D : 2 * kChunk;
+  const int64_t pairs = vector_decay ? kPairBlock * s.D : 2 * kChunk;
   const double token_bytes =
       s.compute_bytes() * static_cast<double>(s.B * s.H * (6 * s.D + 4 * s.E + pairs));
   return tile_length(token_bytes, 4 * kChunk, device);
@@ -180,9 +90,7 @@ Tensor delta_rule(const DeltaRule& call, NamedState* carried) {
   const int64_t B = call.query.size(0), H = call.query.size(1), D = call.query.size(3),
                 E = call.value.size(3);
   const auto options = call.query.options().dtype(compute_type(type));
-  std::vector<Tensor> state = {carried && !carried->is_empty()
-                                   ? (*carried)[""].to(options)
-                                   : torch::zeros({B, H, D, E}, options)};
+  std::vector<Tensor> state = {NamedState::or_zeros(carried, "", {B, H, D, E}, options)};
   std::vector<Tensor> sequences = {call.query, call.key, call.value};
   // Where each optional sequence stands; 0: nowhere.
   std::array<size_t, 3> place = {};
@@ -217,11 +125,11 @@ Cost delta_cost(const Shape& s, bool vector_decay, bool erases, int64_t gates) {
   const double C = static_cast<double>(std::min(kChunk, s.T));
   const double token = 2 * C * (D + E) + 4 * D * E +
                        (erases ? 2 * C * D + C * (D + E) + 2 * D * E : 0) +
-                       (vector_decay ? 4 * D * static_cast<double>(kBlock) : 0);
+                       (vector_decay ? 4 * D * static_cast<double>(kPairBlock) : 0);
   const double gate_bytes = static_cast<double>(s.element_bytes * gates) * heads * T;
   const double state = s.compute_bytes() * heads * D * E;
   const int64_t tile = std::min(s.T, delta_tile(s, vector_decay));
-  const double pairs = vector_decay ? 3 * static_cast<double>(kBlock) * D : 3 * C;
+  const double pairs = vector_decay ? 3 * static_cast<double>(kPairBlock) * D : 3 * C;
   const double tile_bytes = s.compute_bytes() * heads * static_cast<double>(tile) *
                             (6 * D + 4 * E + pairs + 2 * D * E / C);
   const double tiles = static_cast<double>((s.T + tile - 1) / tile);

@@ -8,10 +8,10 @@
 namespace lavo {
 
 Tensor recurrent_rows(const Inputs& in, const std::vector<InputSpec>& specs,
-                      const std::vector<int64_t>& rows, double scale, const RecurrentStep& step) {
-  const Shape s = in.shape();
+                      const std::vector<int64_t>& rows, const Tensor& start,
+                      const RecurrentStep& step, const RecurrentRead& read) {
   const int64_t last = *std::ranges::max_element(rows);
-  Tensor state = torch::zeros({s.B, s.H, s.D, s.E}, in.query.options());
+  Tensor state = start;
   std::map<int64_t, Tensor> outputs;
   for (int64_t t = 0; t <= last; ++t) {
     const Tensor padded = in.key_mask.defined() ? in.key_mask.select(1, t).logical_not() : Tensor();
@@ -28,11 +28,20 @@ Tensor recurrent_rows(const Inputs& in, const std::vector<InputSpec>& specs,
     }
     state = step(state, token);
     if (std::ranges::find(rows, t) == rows.end()) continue;
-    outputs[t] = scale * (state * token.query.unsqueeze(-1)).sum(2, /*keepdim=*/true);
+    outputs[t] = read(state, token).unsqueeze(2);
   }
   std::vector<Tensor> result;
   for (const int64_t t : rows) result.push_back(outputs.at(t));
   return torch::cat(result, 2);
+}
+
+Tensor recurrent_rows(const Inputs& in, const std::vector<InputSpec>& specs,
+                      const std::vector<int64_t>& rows, double scale, const RecurrentStep& step) {
+  const Shape s = in.shape();
+  return recurrent_rows(in, specs, rows, torch::zeros({s.B, s.H, s.D, s.E}, in.query.options()),
+                        step, [scale](const Tensor& S, const RecurrentToken& token) {
+                          return scale * (S * token.query.unsqueeze(3)).sum(2);
+                        });
 }
 
 }  // namespace lavo

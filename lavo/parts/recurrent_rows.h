@@ -18,7 +18,15 @@ struct RecurrentToken {
 /// Advances the state (B,H,D,E) from t - 1 to t.
 using RecurrentStep = std::function<Tensor(const Tensor& state, const RecurrentToken& token)>;
 
-/// o_t = scale S_t^T q_t at the named rows, S_0 = 0. `in` is float64 -> [B, H, rows, E].
+/// What a query reads, (B,H,E), of the state with its own token in it.
+using RecurrentRead = std::function<Tensor(const Tensor& state, const RecurrentToken& token)>;
+
+/// The named rows, each read from its state; S_0 = start. `in` is float64 -> [B, H, rows, E].
+Tensor recurrent_rows(const Inputs& in, const std::vector<InputSpec>& specs,
+                      const std::vector<int64_t>& rows, const Tensor& start,
+                      const RecurrentStep& step, const RecurrentRead& read);
+
+/// The same where o_t = scale S_t^T q_t, S_0 = 0.
 Tensor recurrent_rows(const Inputs& in, const std::vector<InputSpec>& specs,
                       const std::vector<int64_t>& rows, double scale, const RecurrentStep& step);
 

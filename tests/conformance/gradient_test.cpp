@@ -101,6 +101,7 @@ TEST_CASE("the gradient of what a stream begins from is that of the whole sequen
       if (x.is_floating_point() && x.numel() > 0 && state->has_gradient(name))
         leaves.emplace_back(name, x.clone().requires_grad_());
     }
+    if (leaves.empty()) continue;  // its state holds no numbers
     const auto loss = [&] {
       const auto begun = mechanism->new_state();
       for (const auto& [name, x] : state->named()) begun->assign(name, x);

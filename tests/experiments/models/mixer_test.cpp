@@ -115,7 +115,8 @@ TEST_CASE("a mixer in pieces gives what the whole does, with every switch") {
       pieces.push_back(mixer->forward({.x_BTM = x.narrow(1, begin, length)}, state.get()));
     }
     CHECK(state->position == 40);
-    CHECK(state->bytes() > 0);
+    const bool conv = use.layer.switches.conv != Convolution::kNone;
+    CHECK((state->bytes() > 0) == (conv || find_mechanism(use.name).facts.mixes));
     CHECK((torch::cat(pieces, 1) - whole).abs().max().item<double>() <=
           1e-10 * whole.abs().max().item<double>());
   }
@@ -179,6 +180,7 @@ class Declaring final : public MechanismOf<Declaring> {
     const auto squash = [](const Tensor& raw, const Tensor& scale) {
       return torch::sigmoid(raw) * scale;
     };
+    const auto twice = [](const Tensor&, const Inputs& so_far) { return 2 * so_far["write"]; };
     return {{.name = "gate",
              .letters = "BHSD",
              .meaning = "a number a channel",
@@ -188,19 +190,31 @@ class Declaring final : public MechanismOf<Declaring> {
              .letters = "BHSM",
              .meaning = "a number a slot",
              .draw = normal(),
+             .layer = {.join =
+                           [](const Tensor& raw, const Inputs& so_far) {
+                             return raw * so_far["gate"].narrow(3, 0, 1) +
+                                    so_far.key.narrow(3, 0, 1);
+                           }},
              .count_option = "slots"},
             {.name = "bonus",
              .letters = "HD",
              .meaning = "a number a channel, whatever the token",
              .draw = normal(),
-             .layer = {.kind = LayerRule::Kind::kLearned, .start = constant(2)}}};
+             .layer = {.kind = LayerRule::Kind::kLearned, .start = constant(2)}},
+            {.name = "echo",
+             .letters = "BHSM",
+             .meaning = "what it writes, twice",
+             .draw = normal(),
+             .layer = {.kind = LayerRule::Kind::kDerived, .join = twice},
+             .count_option = "slots"}};
   }
   std::unique_ptr<State> new_state() const override { throw OptionError("declaring: no state"); }
   Cost cost(const Shape&, Pattern) const override { return {}; }
 
  protected:
   Tensor attend(const Inputs& in, State*) override {
-    return in.value * in["gate"] * in["bonus"].unsqueeze(1) + in["write"].sum(-1, true);
+    return in.value * in["gate"] * in["bonus"].unsqueeze(1) +
+           (in["write"] + in["echo"]).sum(-1, true);
   }
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>&) override {
     return attend(in, nullptr);
@@ -209,7 +223,8 @@ class Declaring final : public MechanismOf<Declaring> {
 
 }  // namespace
 
-TEST_CASE("a layer makes what its mechanism declares: projected, through a rank, or learned") {
+TEST_CASE(
+    "a layer makes what its mechanism declares: projected, through a rank, learned, joined, or derived") {
   add_mechanism(row<Declaring>());
   torch::NoGradGuard no_grad;
   const auto mixer = make("declaring", {.causal = false});
@@ -226,10 +241,15 @@ TEST_CASE("a layer makes what its mechanism declares: projected, through a rank,
   const Tensor raw =
       at::linear(at::linear(x, of("gate_down_weight")), of("gate_weight"), of("gate_bias"));
   const Tensor gate = torch::sigmoid(raw.view({2, 5, 2, 8})) * of("gate_scale").view({1, 1, 2, 1});
-  const Tensor value = at::linear(x, of("input_weight").narrow(0, 2 * kWidth, kWidth),
-                                  of("input_bias").narrow(0, 2 * kWidth, kWidth));
-  const Tensor write = at::linear(x, of("write_weight"), of("write_bias")).view({2, 5, 2, 3});
-  const Tensor heads = value.view({2, 5, 2, 8}) * gate * of("bonus") + write.sum(-1, true);
+  const auto projected = [&](int64_t part) {
+    return at::linear(x, of("input_weight").narrow(0, part * kWidth, kWidth),
+                      of("input_bias").narrow(0, part * kWidth, kWidth))
+        .view({2, 5, 2, 8});
+  };
+  const Tensor write = at::linear(x, of("write_weight"), of("write_bias")).view({2, 5, 2, 3}) *
+                           gate.narrow(3, 0, 1) +
+                       projected(1).narrow(3, 0, 1);
+  const Tensor heads = projected(2) * gate * of("bonus") + 3 * write.sum(-1, true);
   const Tensor expected = at::linear(heads.flatten(2), of("output_weight"), of("output_bias"));
   CHECK((mixer->forward({.x_BTM = x}) - expected).abs().max().item<double>() < 1e-12);
   CHECK((mixer->reference({.x_BTM = x}) - expected).abs().max().item<double>() < 1e-12);
