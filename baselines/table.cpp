@@ -4,9 +4,13 @@
 #include <algorithm>
 
 #include "baselines/cosformer.h"
+#include "baselines/deltanet.h"
+#include "baselines/gated_deltanet.h"
 #include "baselines/gla.h"
+#include "baselines/lightning.h"
 #include "baselines/linear.h"
 #include "baselines/local.h"
+#include "baselines/mamba2.h"
 #include "baselines/none.h"
 #include "baselines/nystromformer.h"
 #include "baselines/performer.h"
@@ -31,7 +35,11 @@ std::deque<Entry>& table() {
       row<Nystromformer>(),
       row<Local>(),
       row<RetNet>(),
+      row<Lightning>(),
+      row<Mamba2>(),
       row<Gla>(),
+      row<DeltaNet>(),
+      row<GatedDeltaNet>(),
       row<None>(),
       // clang-format on
   };
