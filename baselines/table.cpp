@@ -10,11 +10,14 @@
 #include "baselines/lightning.h"
 #include "baselines/linear.h"
 #include "baselines/local.h"
+#include "baselines/log_linear.h"
 #include "baselines/mamba2.h"
+#include "baselines/mesa.h"
 #include "baselines/none.h"
 #include "baselines/nystromformer.h"
 #include "baselines/performer.h"
 #include "baselines/retnet.h"
+#include "baselines/rwkv7.h"
 #include "baselines/vanilla.h"
 #include "lavo/core/check.h"
 #include "lavo/lavo.h"
@@ -40,6 +43,9 @@ std::deque<Entry>& table() {
       row<Gla>(),
       row<DeltaNet>(),
       row<GatedDeltaNet>(),
+      row<Rwkv7>(),
+      row<Mesa>(),
+      row<LogLinear>(),
       row<None>(),
       // clang-format on
   };
