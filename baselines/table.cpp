@@ -3,14 +3,18 @@
 
 #include <algorithm>
 
+#include "baselines/abc.h"
 #include "baselines/cosformer.h"
 #include "baselines/deltanet.h"
+#include "baselines/eva.h"
 #include "baselines/gated_deltanet.h"
 #include "baselines/gla.h"
+#include "baselines/gsa.h"
 #include "baselines/lightning.h"
 #include "baselines/linear.h"
 #include "baselines/local.h"
 #include "baselines/log_linear.h"
+#include "baselines/luna.h"
 #include "baselines/mamba2.h"
 #include "baselines/mesa.h"
 #include "baselines/none.h"
@@ -46,6 +50,10 @@ std::deque<Entry>& table() {
       row<Rwkv7>(),
       row<Mesa>(),
       row<LogLinear>(),
+      row<Gsa>(),
+      row<Abc>(),
+      row<Luna>(),
+      row<Eva>(),
       row<None>(),
       // clang-format on
   };
