@@ -54,6 +54,10 @@ Tensor block(BasesInit init, int64_t rows, int64_t width, bool first, at::Genera
              std::sqrt(static_cast<double>(width));
     case BasesInit::kHadamard:
       return sylvester(rows, width) * random_signs(width, generator);
+    case BasesInit::kSphere: {
+      const Tensor drawn_rows = gaussian(drawn, width, generator).narrow(0, 0, rows);
+      return drawn_rows / drawn_rows.norm(2, 1, /*keepdim=*/true);
+    }
     case BasesInit::kDct:
       return first ? cosines(rows, width) : cosines(rows, width) * random_signs(width, generator);
   }

@@ -7,8 +7,9 @@
 
 namespace lavo {
 
-enum class BasesInit { kOrthogonal, kGaussian, kHadamard, kDct };
-inline const std::vector<std::string> kBasesInits = {"orthogonal", "gaussian", "hadamard", "dct"};
+enum class BasesInit { kOrthogonal, kGaussian, kHadamard, kDct, kSphere };
+inline const std::vector<std::string> kBasesInits = {"orthogonal", "gaussian", "hadamard", "dct",
+                                                     "sphere"};
 
 /// B (R, D) in float64, the same bits for a seed. When R > D, ceil(R / D) independent blocks are
 /// stacked and cut to R rows.
@@ -19,6 +20,7 @@ inline const std::vector<std::string> kBasesInits = {"orthogonal", "gaussian", "
 ///               power of 2
 ///   dct         the R lowest frequencies of the orthonormal DCT-II; blocks after the first with
 ///               random signs of the columns
+///   sphere      random unit vectors, each for itself
 ///
 /// Throws OptionError where D does not suit. Source: arXiv:2312.11135, section 3.2 (orthogonal
 /// bases); the others are controls.

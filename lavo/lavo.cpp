@@ -8,12 +8,14 @@
 #include "lavo/core/pieces.h"
 #include "lavo/lavo_reference.h"
 #include "lavo/lavo_state.h"
+#include "lavo/parts/delta_mechanism.h"
 #include "lavo/parts/in_place.h"
 
 namespace lavo {
 namespace {
 
 constexpr int64_t kWidestAlignedWindow = 256;  // tiles of wider windows need not begin with one
+constexpr double kSlotGateDivisor = 8;         // GSA's: gates near 1 at the start
 
 /// (B, H or 1, S, X) of which the means are taken.
 struct Sources {
@@ -29,8 +31,9 @@ Sources sources(const Inputs& in, MemoryKind kind) {
       return {{}, in.value};
     case MemoryKind::kKeyValue:
       return {in.key, in.value};
+    default:
+      fail("lavo: no such memory");
   }
-  fail("lavo: no such memory");
 }
 
 Tensor project(const Tensor& x, const Tensor& bases_HRX) {
@@ -53,6 +56,27 @@ std::vector<int64_t> tile_lengths(int64_t tokens, int64_t tile, int64_t first) {
     lengths.push_back(std::min(tile - (first + t) % tile, tokens - t));
   }
   return lengths;
+}
+
+/// What memories with addresses take.
+std::vector<InputSpec> address_inputs(const LavoOptions& options) {
+  std::vector<InputSpec> inputs;
+  if (options.slot_gate) {
+    LayerRule rule;
+    rule.squash = [](const Tensor& raw, const Tensor&) {
+      return torch::log_sigmoid(raw) / kSlotGateDivisor;
+    };
+    inputs.push_back({.name = "slot_gate",
+                      .letters = "BHSM",
+                      .meaning = "natural logarithm of the decay of each row of the memory, <= 0",
+                      .neutral = 0,
+                      .draw = uniform(-0.5, 0),
+                      .layer = rule,
+                      .count_option = "bases",
+                      .extremes = {-30, 0}});
+  }
+  if (options.write == MemoryWrite::kDelta) inputs.push_back(sigmoid_beta());
+  return inputs;
 }
 
 /// The memory, tile by tile along the queries.
@@ -133,6 +157,10 @@ Lavo::Lavo(Options options, const Setting& setting, at::Generator& generator)
   if (options_.mix.is("learned")) {
     mix_logit_ = register_parameter("mix_logit", torch::zeros({setting.heads}, torch::kFloat64));
   }
+  if (options_.has_addresses() && options_.temperature->is("learned")) {
+    temperature_ = register_parameter(
+        "temperature", torch::full({setting.heads}, options_.temperature->number, torch::kFloat64));
+  }
 }
 
 std::unique_ptr<State> Lavo::new_state() const {
@@ -143,9 +171,15 @@ void Lavo::check(const Inputs& in, const State*) const {
   require<ShapeError>(in.value.size(3) == in.query.size(3),
                       "lavo: value width must equal query width, got {} and {}", in.value.size(3),
                       in.query.size(3));
+  if (!options_.slot_gate) return;
+  const Tensor gate = in["slot_gate"];
+  require<ShapeError>(gate.size(3) == options_.bases,
+                      "lavo: 'slot_gate' is {}: option 'bases' is {}", sizes_text(gate),
+                      options_.bases);
 }
 
 std::vector<InputSpec> Lavo::inputs() const {
+  if (options_.has_addresses()) return address_inputs(options_);
   if (options_.memory != MemoryKind::kContext) return {};
   using Kind = LayerRule::Kind;
   return {{.name = "tokens",
@@ -166,11 +200,14 @@ std::vector<InputSpec> Lavo::inputs() const {
 }
 
 Patterns Lavo::patterns() const {
-  if (!options_.has_decay()) return supported();
-  const std::string reason =
-      "option 'decay' other than 1 needs causal self attention: a mean over all keys has no latest "
-      "token";
-  return {{reason, "", reason, reason}};
+  const auto causal_only = [](const std::string& what) {
+    const std::string reason = what + " needs causal self attention: all keys have no latest token";
+    return Patterns{{reason, "", reason, reason}};
+  };
+  if (options_.has_decay()) return causal_only("option 'decay' other than 1");
+  if (options_.slot_gate) return causal_only("option 'slot_gate'");
+  if (options_.write == MemoryWrite::kDelta) return causal_only("option 'write' delta");
+  return supported();
 }
 
 bool Lavo::has_local(const Inputs& in) const {
@@ -194,6 +231,20 @@ LavoBases Lavo::bases(const Inputs& in) const {
     result.value_HRD = result.value_HRD * static_cast<double>(options_.bases);
   }
   return result;
+}
+
+AddressedMemory Lavo::addressed(const Inputs& in) const {
+  const Tensor rows = bases(in).rows_HRX;
+  const Tensor tau = temperature_.defined()
+                         ? to_compute(temperature_).view({-1, 1, 1})
+                         : torch::full({1, 1, 1}, options_.temperature->number, rows.options());
+  const Tensor decays = options_.row_decays();
+  return {.slots = options_.memory == MemoryKind::kSlots,
+          .write = options_.write,
+          .unit = options_.unit,
+          .bases_HRD = rows,
+          .temperature = tau,
+          .row_log_decay = decays.defined() ? decays.log() : Tensor()};
 }
 
 Tensor Lavo::combine(const Tensor& global, const Tensor& local) const {
@@ -229,7 +280,13 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   const auto lengths = naive ? std::vector{T} : tile_lengths(T, tile_tokens(in.shape()), first);
   const auto queries = in.query.split_with_sizes(lengths, 2);
   std::optional<GlobalPart> memory;
-  if (global) memory.emplace(in, bases(in), *options_.memory, lengths, carried, naive);
+  std::vector<Tensor> read;
+  if (global && options_.has_addresses()) {
+    read = read_addressed(in, addressed(in), state ? carried.addressed.get() : nullptr)
+               .split_with_sizes(lengths, 2);
+  } else if (global) {
+    memory.emplace(in, bases(in), *options_.memory, lengths, carried, naive);
+  }
   const bool recompute = local && !naive && !state && torch::GradMode::is_enabled();
   std::vector<Tensor> local_parts;
   if (recompute) {
@@ -239,7 +296,9 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   Pieces outputs(T);
   int64_t t = 0;
   for (size_t i = 0; i < lengths.size(); t += lengths[i++]) {
-    const Tensor global_part = global ? memory->tile(i, t, queries[i]) : Tensor();
+    const Tensor global_part = !global  ? Tensor()
+                               : memory ? memory->tile(i, t, queries[i])
+                                        : read[i];
     const Tensor local_part =
         !local      ? Tensor()
         : recompute ? to_compute(local_parts[i])
@@ -253,6 +312,10 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
 std::optional<MemoryView> Lavo::inspect(const Inputs& in, int64_t row) {
   if (!has_global(in)) return {};
   torch::NoGradGuard no_grad;
+  if (options_.has_addresses()) {
+    const Inputs all = hide_padding(with_all_heads(in), inputs());
+    return view_addressed(all, addressed(in), row);
+  }
   const LavoBases b = bases(in);
   const Sources source = sources(in, *options_.memory);
   const bool causal = in.pattern() == Pattern::kCausalSelf;
@@ -278,11 +341,41 @@ std::optional<MemoryView> Lavo::inspect(const Inputs& in, int64_t row) {
 }
 
 Tensor Lavo::attend_rows(const Inputs& in, const std::vector<int64_t>& rows) {
-  return lavo_reference_rows(in, options_, {bases_, relative_bias_, mix_logit_}, rows);
+  return lavo_reference_rows(in, options_, {bases_, relative_bias_, mix_logit_, temperature_},
+                             rows);
 }
 
 int64_t Lavo::first_not_finite(int64_t t) const {
   return std::min(t / options_.window * options_.window, Mechanism::first_not_finite(t));
+}
+
+Cost Lavo::cost_with_addresses(const Shape& s, Pattern pattern, bool local, bool global) const {
+  const double heads = static_cast<double>(s.B * s.H), tokens = heads * static_cast<double>(s.T);
+  const double compute = s.compute_bytes(), D = static_cast<double>(s.D);
+  Cost cost{.bytes = s.traffic_bytes(),
+            .memory_bytes = s.output_bytes(),
+            .backward_memory_bytes = s.output_bytes() + s.input_bytes()};
+  if (global) {
+    const bool delta = options_.write == MemoryWrite::kDelta;
+    cost = addressed_cost(s, pattern,
+                          {.slots = options_.memory == MemoryKind::kSlots,
+                           .write = options_.write,
+                           .bases = options_.bases,
+                           .gates = (options_.slot_gate ? options_.bases : 0) + (delta ? 1 : 0),
+                           .decays = options_.slot_gate || options_.has_decay()});
+    // Read of the whole length at once, and cut.
+    cost.memory_bytes += compute * tokens * D;
+    cost.backward_memory_bytes += 2 * compute * tokens * D;
+  }
+  if (!local) return cost;
+  const Windows windows{options_.window, options_.look_back, is_causal(pattern)};
+  const double span = static_cast<double>(std::min(s.S, (windows.look_back + 1) * windows.window));
+  const double tile = std::min(tokens, static_cast<double>(s.B * s.H * tile_tokens(s)));
+  cost.flop += 4 * tokens * span * D;
+  cost.memory_bytes += compute * tile * (2 * span + 3 * D);
+  cost.backward_memory_bytes += compute * tokens * (3 * D + 3 * span);
+  cost.state_bytes += 2 * heads * D * static_cast<double>(s.element_bytes * windows.kept(s.S));
+  return cost;
 }
 
 Cost Lavo::cost(const Shape& s, Pattern pattern) const {
@@ -295,6 +388,7 @@ Cost Lavo::cost(const Shape& s, Pattern pattern) const {
   const bool local = options_.dissect && self && (gated || options_.mix.number > 0);
   const bool global = !options_.dissect || !self || gated || options_.mix.number < 1;
   const Windows windows{options_.window, options_.look_back, causal};
+  if (options_.has_addresses()) return cost_with_addresses(s, pattern, local, global);
   const double span =
       local ? static_cast<double>(std::min(s.S, (windows.look_back + 1) * windows.window)) : 0;
   const double projections = !global ? 0 : 2 + (causal && self && !context ? (two ? 2 : 1) : 0);

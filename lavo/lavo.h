@@ -40,12 +40,13 @@ Tensor naive_memory_attention(const Tensor& query_BHTD, const Memory& memory);
 ///   o_t = (1 - mix) F_global,t + mix F_local,t
 ///
 /// Noncausal and cross: one mean over all keys. Cross, or dissect = false: o = F_global.
+/// memory = slots, address: F_global is that of AddressedMemory.
 /// memory = context: x is the layer's input, b^K = B W_K and b^V = B W_V of each head; shared: x =
 /// v for both; key_value: x = k and x = v, each with its own mean. Asks for E = D.
 ///
 /// Parameters and buffers: bases B (R, D), or (R, model width) for context memory; relative_bias P
-/// (H, (look_back + 2) W - 1), 0 at the start; mix_logit (H) where mix is learned. Time O(T (R + W)
-/// D), state R (2 R for key_value) means and the current window for each head. Source:
+/// (H, (look_back + 2) W - 1), 0 at the start; mix_logit (H) where mix is learned, temperature (H) likewise. Time O(T (R + W)
+/// D), state R (2 R for key_value; about 2 R D for slots, R D for address) numbers and the current window for each head. Source:
 /// arXiv:2312.11135, section 3. Differs from it: memory kinds other than `context`, mix,
 /// decay, global_scale, look_back, and bases beyond D rows are ours.
 class Lavo final : public MechanismOf<Lavo> {
@@ -71,7 +72,7 @@ class Lavo final : public MechanismOf<Lavo> {
   std::string not_fused(const CallFacts& call) const override;
   int64_t block() const override { return options_.window; }
   int64_t first_not_finite(int64_t t) const override;
-  bool state_merges() const override { return true; }
+  bool state_merges() const override { return !options_.has_addresses(); }
   std::optional<MemoryView> inspect(const Inputs& in, int64_t row) override;
 
  protected:
@@ -85,14 +86,16 @@ class Lavo final : public MechanismOf<Lavo> {
   bool has_global(const Inputs& in) const;
   Windows windows(bool causal) const { return {options_.window, options_.look_back, causal}; }
   LavoBases bases(const Inputs& in) const;
+  AddressedMemory addressed(const Inputs& in) const;
   int64_t tile_tokens(const Shape& shape) const;
+  Cost cost_with_addresses(const Shape& shape, Pattern pattern, bool local, bool global) const;
   Tensor part_weights(const Inputs& in) const;  ///< (2, H): of the memory, of the window
   /// The memory of a call of the operator; false where it has none like it.
   bool add_memory(const Inputs& in, AttendInputs& call) const;
   Tensor combine(const Tensor& global, const Tensor& local) const;
 
   Options options_;
-  Tensor bases_, relative_bias_, mix_logit_;
+  Tensor bases_, relative_bias_, mix_logit_, temperature_;
 };
 
 }  // namespace lavo

@@ -41,6 +41,9 @@ bool Lavo::add_memory(const Inputs& in, AttendInputs& call) const {
     case MemoryKind::kKeyValue:
       call.memory = "key_value";
       break;
+    case MemoryKind::kSlots:
+    case MemoryKind::kAddress:
+      return false;
     case MemoryKind::kContext:
       if (b.rows_HRX.size(0) != 1) return false;  // projections of a head each
       call.memory = "projected";
@@ -74,6 +77,10 @@ std::string Lavo::not_fused(const CallFacts& call) const {
       break;
     case MemoryKind::kContext:
       facts.memory = "projected";
+      break;
+    case MemoryKind::kSlots:
+    case MemoryKind::kAddress:
+      return "memory slots and address are composed";
   }
   const bool global = !local || mix_logit_.defined() || options_.mix.number < 1;
   if (!global) facts.memory = "none";
@@ -83,6 +90,7 @@ std::string Lavo::not_fused(const CallFacts& call) const {
 }
 
 Tensor Lavo::attend_fused(const Inputs& in, State* state) {
+  if (options_.has_addresses()) return {};
   AttendInputs call{.query = in.query,
                     .key = in.key,
                     .value = in.value,

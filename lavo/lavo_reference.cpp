@@ -72,6 +72,29 @@ Tensor lavo_reference_rows(const Inputs& given, const LavoOptions& options,
     local = window_attention_rows(in, bias, {options.window, options.look_back, in.causal}, rows);
   }
 
+  const auto memory_row = [&](int64_t b, int64_t h, int64_t t, const Tensor& weight,
+                              const auto& source) -> Tensor {
+    const Tensor B_h = bases[bases.size(0) == 1 ? 0 : h];
+    Tensor key_mean, value_mean, key_rows = B_h, value_rows = B_h;
+    if (context) {
+      key_mean = value_mean = mean_of(weight, B_h, source(in["tokens"][b]));
+      key_rows = torch::matmul(B_h, in["key_weight"][h]);
+      value_rows = torch::matmul(B_h, in["value_weight"][h]);
+    } else {
+      value_mean = mean_of(weight, B_h, source(in.value[b][h]));
+      key_mean = options.memory == MemoryKind::kShared ? value_mean
+                                                       : mean_of(weight, B_h, source(in.key[b][h]));
+    }
+    const Tensor keys = key_mean.unsqueeze(1) * key_rows;  // the memory itself, R x D
+    const Tensor values = value_mean.unsqueeze(1) * value_rows;
+    const Tensor logit = (keys * in.query[b][h][t]).sum(1) / std::sqrt(D);
+    const Tensor p = (logit - logit.max()).exp();
+    return ((p / p.sum()).unsqueeze(1) * values).sum(0);
+  };
+  Tensor addressed;
+  if (options.has_addresses()) {
+    addressed = addressed_reference_rows(in, options, bases, parameters.temperature, rows);
+  }
   Tensor out = torch::zeros({B, H, static_cast<int64_t>(rows.size()), D}, torch::kFloat64);
   for (int64_t b = 0; b < B; ++b) {
     for (size_t n = 0; n < rows.size(); ++n) {
@@ -85,23 +108,8 @@ Tensor lavo_reference_rows(const Inputs& given, const LavoOptions& options,
         return in.key_mask.defined() ? x.masked_fill(hidden, 0) : x;
       };
       for (int64_t h = 0; h < H; ++h) {
-        const Tensor B_h = bases[bases.size(0) == 1 ? 0 : h];
-        Tensor key_mean, value_mean, key_rows = B_h, value_rows = B_h;
-        if (context) {
-          key_mean = value_mean = mean_of(weight, B_h, source(in["tokens"][b]));
-          key_rows = torch::matmul(B_h, in["key_weight"][h]);
-          value_rows = torch::matmul(B_h, in["value_weight"][h]);
-        } else {
-          value_mean = mean_of(weight, B_h, source(in.value[b][h]));
-          key_mean = options.memory == MemoryKind::kShared
-                         ? value_mean
-                         : mean_of(weight, B_h, source(in.key[b][h]));
-        }
-        const Tensor keys = key_mean.unsqueeze(1) * key_rows;  // the memory itself, R x D
-        const Tensor values = value_mean.unsqueeze(1) * value_rows;
-        const Tensor logit = (keys * in.query[b][h][rows[n]]).sum(1) / std::sqrt(D);
-        const Tensor p = (logit - logit.max()).exp();
-        Tensor row = ((p / p.sum()).unsqueeze(1) * values).sum(0);
+        Tensor row = addressed.defined() ? addressed[b][h][static_cast<int64_t>(n)]
+                                         : memory_row(b, h, rows[n], weight, source);
         if (options.global_scale == GlobalScale::kRows) row = row * options.bases;
         if (local.defined()) {
           const Tensor mix = parameters.mix_logit.defined()

@@ -4,7 +4,8 @@
 namespace lavo {
 namespace {
 
-constexpr std::string_view kWindow = "window_";
+constexpr std::string_view kWindow = "window_", kSlot = "slot_";
+constexpr std::string_view kAddressed = "address_value";  // the one without a name
 
 }  // namespace
 
@@ -15,12 +16,17 @@ State::Named LavoState::named() const {
     held.emplace_back("value_mean", value_mean.mean());
     held.emplace_back("weight", value_mean.weight());
   }
+  for (const auto& [name, x] : addressed->named()) {
+    held.emplace_back(name.empty() ? std::string(kAddressed) : std::string(kSlot) + name, x);
+  }
   for (const auto& [name, x] : window.named()) held.emplace_back(std::string(kWindow) + name, x);
   return held;
 }
 
 bool LavoState::assign(const std::string& name, const Tensor& x) {
   if (name.starts_with(kWindow)) return window.assign(name.substr(kWindow.size()), x);
+  if (name.starts_with(kSlot)) return addressed->assign(name.substr(kSlot.size()), x);
+  if (name == kAddressed) return addressed->assign("", x);
   // Copies: kernels advance them in place.
   if (name == "key_mean") key_mean.set_mean(x.clone());
   if (name == "value_mean") value_mean.set_mean(x.clone());
@@ -36,6 +42,7 @@ int64_t LavoState::token_dim(const std::string& name) const {
 }
 
 void LavoState::merge(const State& next) {
+  if (!addressed->is_empty()) return State::merge(next);
   const auto& later = static_cast<const LavoState&>(next);
   const int64_t tokens = later.position - position;
   key_mean.merge(later.key_mean, tokens);
@@ -47,6 +54,7 @@ void LavoState::merge(const State& next) {
 void LavoState::detach() {
   key_mean.detach();
   value_mean.detach();
+  addressed->detach();
   window.detach();
 }
 

@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include "lavo/core/check.h"
+#include "lavo/core/condition.h"
+#include "tests/support/combinations.h"
 
 namespace lavo {
 namespace {
@@ -129,6 +131,13 @@ std::vector<Variant> variants() {
         result.push_back(changed);
       }
     }
+    const auto together = kCombinations.find(small.entry->name);
+    if (together == kCombinations.end()) continue;
+    for (const json& options : together->second) {
+      Variant changed = small;
+      changed.options.update(options);
+      result.push_back(changed);
+    }
   }
   return result;
 }
@@ -146,14 +155,8 @@ std::unique_ptr<State> state_of(const Mechanism& mechanism) {
 }
 
 double moved_by(double error, Mechanism& mechanism, const Inputs& in) {
-  torch::NoGradGuard no_grad;
   mechanism.to(torch::kFloat64);
-  Inputs nearby = in.to(torch::kFloat64);
-  auto generator = torch::make_generator<at::CPUGeneratorImpl>(1);
-  nearby.each(
-      [&](Tensor& x) { x = x * (1 + error * torch::randn(x.sizes(), generator, x.options())); });
-  const auto rows = all_rows(in.query.size(2));
-  return worst_row_error(mechanism.reference(nearby, rows), mechanism.reference(in, rows));
+  return moved_by(error, mechanism, in, all_rows(in.query.size(2)));
 }
 
 void disturb_parameters(Mechanism& mechanism, uint64_t seed) {
