@@ -10,6 +10,7 @@
 #include "baselines/gated_deltanet.h"
 #include "baselines/gla.h"
 #include "baselines/gsa.h"
+#include "baselines/kda.h"
 #include "baselines/lightning.h"
 #include "baselines/linear.h"
 #include "baselines/local.h"
@@ -47,6 +48,7 @@ std::deque<Entry>& table() {
       row<Gla>(),
       row<DeltaNet>(),
       row<GatedDeltaNet>(),
+      row<Kda>(),
       row<Rwkv7>(),
       row<Mesa>(),
       row<LogLinear>(),
