@@ -21,6 +21,13 @@ class DeltaNet final : public MechanismOf<DeltaNet, DeltaMechanism> {
   static constexpr auto kCitation = "Yang et al. 2024, arXiv:2406.06484";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() {
+    return {{"conv", "short"},
+            {"activation", "silu"},
+            {"qk_norm", "l2"},
+            {"output_norm", "rms"},
+            {"position_encoding", "none"}};
+  }
 
   DeltaNet(const Options&, const Setting&, at::Generator&) {}
   std::vector<InputSpec> inputs() const override;

@@ -21,6 +21,15 @@ class GatedDeltaNet final : public MechanismOf<GatedDeltaNet, DeltaMechanism> {
   static constexpr auto kCitation = "Yang et al. 2024, arXiv:2412.06464";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() {
+    return {{"conv", "short"},
+            {"activation", "silu"},
+            {"qk_norm", "l2"},
+            {"expand_v", 2.0},
+            {"output_norm", "rms"},
+            {"output_gate", "silu"},
+            {"position_encoding", "none"}};
+  }
 
   GatedDeltaNet(const Options&, const Setting&, at::Generator&) {}
   std::vector<InputSpec> inputs() const override;

@@ -20,6 +20,12 @@ class Gla final : public MechanismOf<Gla, DeltaMechanism> {
   static constexpr auto kCitation = "Yang et al. 2023, arXiv:2312.06635";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() {
+    return {{"expand_k", 0.5},
+            {"output_norm", "rms"},
+            {"output_gate", "silu"},
+            {"position_encoding", "none"}};
+  }
 
   Gla(const Options&, const Setting&, at::Generator&) {}
   std::vector<InputSpec> inputs() const override;

@@ -24,6 +24,12 @@ class Gsa final : public MechanismOf<Gsa> {
   static constexpr auto kCitation = "Zhang et al. 2024, arXiv:2409.07146";
   static constexpr auto kGroup = "slots";
   static Patterns supported();
+  static json own_layer() {
+    return {{"activation", "silu"},
+            {"output_gate", "self"},
+            {"output_norm", "rms_after"},
+            {"position_encoding", "none"}};
+  }
 
   Gsa(const Options& options, const Setting&, at::Generator&) : options_(options) {}
   std::vector<InputSpec> inputs() const override;

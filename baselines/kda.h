@@ -21,6 +21,14 @@ class Kda final : public MechanismOf<Kda, DeltaMechanism> {
   static constexpr auto kCitation = "Kimi Team 2025, arXiv:2510.26692";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() {
+    return {{"conv", "short"},
+            {"activation", "silu"},
+            {"qk_norm", "l2"},
+            {"output_norm", "rms"},
+            {"output_gate", "low_rank_sigmoid"},
+            {"position_encoding", "none"}};
+  }
 
   Kda(const Options&, const Setting&, at::Generator&) {}
   std::vector<InputSpec> inputs() const override;

@@ -12,6 +12,12 @@ void LightningOptions::validate() const {
                  "lightning: option 'layer' must be below layers, got {} and {}", layer, layers);
 }
 
+void LightningOptions::resolve(const Setting& setting) {
+  if (setting.layers == 1) return;
+  layer = setting.layer;
+  layers = setting.layers;
+}
+
 Tensor Lightning::log_decays(int64_t heads) const {
   const double flat =
       1 - static_cast<double>(options_.layer) / static_cast<double>(options_.layers);

@@ -13,7 +13,8 @@ struct LightningOptions {
     v.integer("layers", layers, between(1, 65536), "of the model", small(24));
   }
   void validate() const;
-  void resolve(const Setting&) {}
+  /// In a model of several layers it is told which it is.
+  void resolve(const Setting& setting);
 };
 
 /// Lightning attention: retention with the slopes of ALiBi, which flatten with the layer.
@@ -32,6 +33,13 @@ class Lightning final : public MechanismOf<Lightning, DeltaMechanism> {
   static constexpr auto kCitation = "Qin et al. 2024, arXiv:2405.17381";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  /// Of MiniMax-01, Li et al. 2025, arXiv:2501.08313
+  static json own_layer() {
+    return {{"activation", "silu"},
+            {"output_norm", "rms"},
+            {"output_gate", "sigmoid"},
+            {"position_encoding", "none"}};
+  }
 
   Lightning(const Options& options, const Setting&, at::Generator&) : options_(options) {}
 

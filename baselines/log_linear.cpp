@@ -158,7 +158,7 @@ int64_t level_tile_length(const Shape& s, int64_t levels, torch::Device device =
 std::vector<InputSpec> LogLinear::inputs() const {
   LayerRule rule{.scale = constant(1)};
   rule.squash = [](const Tensor& raw, const Tensor& scale) { return at::softplus(scale * raw); };
-  return {softplus_decay("BHS", 1, 16),
+  return {stepped_decay("BHS", 1, 16),
           {.name = "levels",
            .letters = "BHTL",
            .meaning = "the query's weight of each level",

@@ -39,6 +39,7 @@ class LogLinear final : public MechanismOf<LogLinear> {
   static constexpr auto kCitation = "Guo et al. 2025, arXiv:2506.04761";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() { return mamba_layer(); }
 
   LogLinear(const Options& options, const Setting&, at::Generator&) : options_(options) {}
   std::vector<InputSpec> inputs() const override;

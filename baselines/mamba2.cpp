@@ -3,7 +3,7 @@
 
 namespace lavo {
 
-std::vector<InputSpec> Mamba2::inputs() const { return {softplus_decay("BHS", 1, 16)}; }
+std::vector<InputSpec> Mamba2::inputs() const { return {stepped_decay("BHS", 1, 16)}; }
 
 void Mamba2::set_gates(const Inputs& in, DeltaRule& rule) const {
   rule.log_decay = gate_column(in["log_decay"]);

@@ -20,6 +20,7 @@ class Mamba2 final : public MechanismOf<Mamba2, DeltaMechanism> {
   static constexpr auto kCitation = "Dao and Gu 2024, arXiv:2405.21060";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() { return mamba_layer(); }
 
   Mamba2(const Options&, const Setting&, at::Generator&) {}
   std::vector<InputSpec> inputs() const override;

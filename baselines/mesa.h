@@ -29,6 +29,13 @@ class Mesa final : public MechanismOf<Mesa> {
   static constexpr auto kCitation = "von Oswald et al. 2025, arXiv:2506.05233";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() {
+    return {{"conv", "short_qk"},
+            {"activation", "silu_qk"},
+            {"qk_norm", "l2"},
+            {"output_norm", "rms"},
+            {"position_encoding", "none"}};
+  }
 
   Mesa(const Options&, const Setting&, at::Generator&) {}
   std::vector<InputSpec> inputs() const override;

@@ -22,6 +22,9 @@ class RetNet final : public MechanismOf<RetNet, DeltaMechanism> {
   static constexpr auto kCitation = "Sun et al. 2023, arXiv:2307.08621";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() {
+    return {{"expand_v", 2.0}, {"output_norm", "rms"}, {"output_gate", "silu"}};
+  }
 
   RetNet(const Options&, const Setting&, at::Generator&) {}
 

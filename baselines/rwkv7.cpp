@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kRwkv7Rank = 64;
 constexpr double kRwkv7KeyScale = 0.85;  // the published code's first value, as are those below
+constexpr double kRwkv7KeyShare = 1;
 const double kRwkv7Strongest = -std::exp(-0.5);
 
 /// Channels forget ever faster, from the first of the first head to the last of the last one.
@@ -113,6 +114,11 @@ std::vector<InputSpec> Rwkv7::inputs() const {
   LayerRule write{.rank = kRwkv7Rank};
   write.squash = [](const Tensor& raw, const Tensor&) { return raw.sigmoid(); };
   write.join = [](const Tensor& share, const Inputs& so_far) { return -so_far["a"] * share; };
+  write.own = [](const Tensor& share, const Tensor&, const Tensor& kept_HD, Inputs& so_far) {
+    const Tensor kept = 1 + (share - 1) * kept_HD.unsqueeze(1);
+    so_far.key = so_far.key * kept.to(so_far.key.scalar_type());
+  };
+  write.own_start = constant(kRwkv7KeyShare);
   return {{.name = "log_decay",
            .letters = "BHSD",
            .meaning = "natural logarithm of the decay of each channel, <= 0",

@@ -21,9 +21,9 @@ namespace lavo {
 /// O(T (C (D + E) + D E)) time, and 16 D more a token for the decays; state D E numbers for each
 /// head. A layer makes w = -exp(-1/2) sigmoid(x W), W of rank 64; a = -c, b = c sigmoid(x W), where
 /// c is the key, scaled by channel, at length 1.
-/// Source: Peng et al. 2025, arXiv:2503.14456, section 4; its token shift, the change of keys and
-/// values, group norm, bonus and gate belong to the layer, and ours has none of them, and no tanh
-/// between the factors of W.
+/// In its own layer a key is multiplied by 1 + (sigmoid(x W) - 1) p, p learned by channel.
+/// Source: Peng et al. 2025, arXiv:2503.14456, section 4; left out are the first layer's values in
+/// those of the later ones, and the tanh between the factors of W.
 class Rwkv7 final : public MechanismOf<Rwkv7> {
  public:
   using Options = NoOptions;
@@ -32,6 +32,13 @@ class Rwkv7 final : public MechanismOf<Rwkv7> {
   static constexpr auto kCitation = "Peng et al. 2025, arXiv:2503.14456";
   static constexpr auto kGroup = "recurrent";
   static Patterns supported() { return recurrent_patterns(); }
+  static json own_layer() {
+    return {{"conv", "shift"},
+            {"output_norm", "layer"},
+            {"skip", "bonus"},
+            {"output_gate", "low_rank"},
+            {"position_encoding", "none"}};
+  }
 
   Rwkv7(const Options&, const Setting&, at::Generator&) {}
   std::vector<InputSpec> inputs() const override;

@@ -78,6 +78,23 @@ json describe_inputs(const Mechanism& mechanism) {
   return inputs;
 }
 
+/// Of a forward call of one head, counted.
+json describe_cost(const Entry& entry) {
+  constexpr int64_t width = 64, tokens = 4096;
+  const Use use = typical_use(entry, 1, width);
+  const auto mechanism = entry.create(use.options, use.setting, /*seed=*/0);
+  const auto of = [&](int64_t T) {
+    return mechanism->cost({.B = 1, .H = 1, .T = T, .S = T, .D = width, .E = width},
+                           pattern_of(use.setting.causal, false));
+  };
+  const double flop = of(tokens).flop / tokens, twice = of(2 * tokens).flop / (2 * tokens);
+  return {{"head_dim", width},
+          {"tokens", tokens},
+          {"flop_per_token", flop},
+          {"growth", flop > 0 ? twice / flop : 1.0},
+          {"state_bytes", of(tokens).state_bytes}};
+}
+
 /// Tokens before a NaN whose outputs it may reach in a composed causal call, at most; null: all.
 json not_finite_reach(const Mechanism& mechanism) {
   constexpr int64_t tokens = 4096;
@@ -122,6 +139,8 @@ json describe_mechanisms() {
                          {"not_finite_reach", not_finite_reach(*mechanism)},
                          {"inputs", describe_inputs(*mechanism)},
                          {"options", options},
+                         {"cost", describe_cost(entry)},
+                         {"own_layer", entry.layer},
                          {"tensors", describe_tensors(*mechanism, use.options)}});
   }
   return described;

@@ -5,7 +5,9 @@
 
 #include "experiments/catalogue.h"
 #include "experiments/cli/command.h"
+#include "experiments/models/layer_recipe.h"
 #include "lavo/core/check.h"
+#include "lavo/core/entry.h"
 
 namespace lavo {
 namespace {
@@ -49,6 +51,13 @@ std::string shape_text(const json& shape) {
   return fmt::format("[{}]", fmt::join(sizes, ", "));
 }
 
+/// "conv short, expand_v 2.0"
+std::string settings_text(const json& settings) {
+  std::vector<std::string> texts;
+  for (const auto& [name, value] : settings.items()) texts.push_back(name + " " + shown(value));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
 void print_mechanism(const json& m) {
   fmt::print("{}: {}\n    {}\n", shown(m["name"]), shown(m["title"]), shown(m["citation"]));
   std::vector<std::string> exact, traits;
@@ -60,6 +69,12 @@ void print_mechanism(const json& m) {
   traits.push_back(m["streaming"].get<bool>() ? "streams" : "no streaming state");
   if (m["equal_widths"].get<bool>()) traits.push_back("values as wide as keys");
   fmt::print("    {}; patterns {}\n", fmt::join(traits, "; "), fmt::join(exact, ", "));
+  const json& cost = m["cost"];
+  fmt::print(
+      "    cost of a head of {} at {} tokens: {:.3g} flop a token, {:.2f} times that at twice "
+      "the length; state {:.0f} bytes\n",
+      shown(cost["head_dim"]), shown(cost["tokens"]), cost["flop_per_token"].get<double>(),
+      cost["growth"].get<double>(), cost["state_bytes"].get<double>());
   if (m["patterns"]["CS"]["exact"].get<bool>()) {
     const json& reach = m["not_finite_reach"];
     fmt::print("    outside our fused kernels a NaN reaches outputs {} before it\n",
@@ -69,6 +84,9 @@ void print_mechanism(const json& m) {
     if (!pattern["exact"].get<bool>()) {
       fmt::print("    {} is refused: {}\n", name, shown(pattern["reason"]));
     }
+  }
+  if (!m["own_layer"].empty()) {
+    fmt::print("    layer own: {}\n", settings_text(m["own_layer"]));
   }
   for (const json& tensor : m["tensors"]) {
     fmt::print("    {} {} {}\n", shown(tensor["kind"]), shown(tensor["name"]),
@@ -102,6 +120,20 @@ void print_data(const json& d) {
   for (const json& warning : d["warnings"]) fmt::print("    warning: {}\n", shown(warning));
 }
 
+/// In the order of the table's groups; others, of mechanisms that were added, behind them.
+std::vector<std::string> groups_of(const json& mechanisms) {
+  std::vector<std::string> groups;
+  const auto add = [&](const std::string& group) {
+    if (std::ranges::find(groups, group) == groups.end()) groups.push_back(group);
+  };
+  for (const std::string& group : kGroups) {
+    const auto is_of = [&](const json& m) { return m["group"] == group; };
+    if (std::ranges::any_of(mechanisms, is_of)) add(group);
+  }
+  for (const json& m : mechanisms) add(m["group"].get<std::string>());
+  return groups;
+}
+
 void print_topic(const std::string& topic, bool as_json) {
   const auto wanted = [&](const char* name) { return topic.empty() || topic == name; };
   json found = json::object();
@@ -112,11 +144,19 @@ void print_topic(const std::string& topic, bool as_json) {
     fmt::print("{}\n", found.dump(2));
     return;
   }
-  for (const json& m : found.value("mechanisms", json::array())) print_mechanism(m);
+  const json listed = found.value("mechanisms", json::array());
+  for (const std::string& group : groups_of(listed)) {
+    fmt::print("--- {} ---\n\n", group);
+    for (const json& m : listed) {
+      if (m["group"] == group) print_mechanism(m);
+    }
+  }
   if (wanted("mechanisms")) {
     fmt::print(
         "NS, CS: noncausal and causal self attention; NC, CC: cross attention. (value): resolved "
-        "for its use.\n");
+        "for its use.\nlayer own: what axis layer = own puts around it in a model, the plain layer "
+        "otherwise; layer = equal, around all: {}.\n",
+        settings_text(equal_layer()));
   }
   for (const json& e : found.value("experiments", json::array())) print_experiment(e);
   for (const json& d : found.value("data", json::array())) print_data(d);

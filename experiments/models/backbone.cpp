@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/models/backbone.h"
 
+#include <algorithm>
+
 #include "lavo/core/check.h"
 
 namespace lavo {
@@ -61,10 +63,12 @@ struct Backbone::Block : torch::nn::Module {
 
 Backbone::Backbone(torch::nn::Module& owner, const BackboneOptions& options,
                    at::Generator& generator) {
+  BackboneOptions own = options;
+  own.layer.count = std::max<int64_t>(1, static_cast<int64_t>(options.mixers.size()));
   for (const MixerChoice& choice : options.mixers) {
-    const std::string name = fmt::format("layer{}", blocks_.size());
-    blocks_.push_back(
-        owner.register_module(name, std::make_shared<Block>(options, choice, generator)));
+    own.layer.index = static_cast<int64_t>(blocks_.size());
+    const std::string name = fmt::format("layer{}", own.layer.index);
+    blocks_.push_back(owner.register_module(name, std::make_shared<Block>(own, choice, generator)));
   }
   norm_weight_ = owner.register_parameter("norm_weight", torch::ones({options.layer.width}));
   norm_bias_ = owner.register_parameter("norm_bias", torch::zeros({options.layer.width}));

@@ -13,14 +13,16 @@ bool is_token_letter(char letter) { return letter == 'B' || letter == 'T' || let
 
 /// How many numbers a dimension of a layer's input has.
 int64_t size_of_letter(char letter, const InputSpec& spec, const json& options,
-                       const LayerOptions& layer) {
+                       const LayerSizes& sizes) {
   switch (letter) {
     case 'H':
+      return sizes.heads();
     case 'G':
-      return layer.heads;
+      return sizes.key_heads;
     case 'D':
+      return sizes.D;
     case 'E':
-      return layer.width / layer.heads;
+      return sizes.E;
     default:
       require<OptionError>(options.contains(spec.count_option),
                            "attention: no option says how many {} input '{}' has", letter,
@@ -47,19 +49,13 @@ Tensor over_heads(const Tensor& scale_H, const std::string& letters) {
   return scale_H.view(sizes);
 }
 
-/// [M, M] of all heads -> [H, M, width], a view.
-Tensor of_each_head(const Tensor& weight_MM, int64_t heads) {
-  const int64_t M = weight_MM.size(1);
-  return weight_MM.view({heads, M / heads, M}).transpose(1, 2);
-}
-
 }  // namespace
 
 LayerInputs::LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, const json& options,
-                         const LayerOptions& layer, at::Generator& generator)
-    : heads_(layer.heads) {
-  const auto start = [&](const LayerRule::Start& rule, at::IntArrayRef sizes) {
-    return rule ? rule(sizes, generator).to(torch::kFloat32) : torch::zeros(sizes);
+                         const LayerSizes& sizes, LayerKind kind, at::Generator& generator)
+    : sizes_(sizes), kind_(kind) {
+  const auto start = [&](const LayerRule::Start& rule, at::IntArrayRef shape) {
+    return rule ? rule(shape, generator).to(torch::kFloat32) : torch::zeros(shape);
   };
   for (const InputSpec& spec : mechanism.inputs()) {
     Made made{.spec = spec};
@@ -67,13 +63,13 @@ LayerInputs::LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, c
     if (rule.kind == LayerRule::Kind::kProjected || rule.kind == LayerRule::Kind::kLearned) {
       for (const char letter : spec.letters) {
         if (is_token_letter(letter)) continue;
-        made.sizes.push_back(size_of_letter(letter, spec, options, layer));
+        made.sizes.push_back(size_of_letter(letter, spec, options, sizes));
       }
     }
     if (rule.kind == LayerRule::Kind::kProjected) {
       const int64_t n =
           std::accumulate(made.sizes.begin(), made.sizes.end(), int64_t{1}, std::multiplies<>());
-      const int64_t M = layer.width, rank = rule.rank;
+      const int64_t M = sizes.M, rank = rule.rank;
       if (rank > 0) {
         made.down_weight = owner.register_parameter(spec.name + "_down_weight",
                                                     initial_weight({rank, M}, generator));
@@ -86,46 +82,63 @@ LayerInputs::LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, c
       made.learned = owner.register_parameter(spec.name, start(rule.start, made.sizes));
     }
     if (rule.scale) {
-      made.scale = owner.register_parameter(spec.name + "_scale", start(rule.scale, {heads_}));
+      made.scale =
+          owner.register_parameter(spec.name + "_scale", start(rule.scale, {sizes.heads()}));
+    }
+    if (kind == LayerKind::kOwn && rule.own_start) {
+      made.own = owner.register_parameter(spec.name + "_own",
+                                          start(rule.own_start, {sizes.heads(), sizes.D}));
     }
     all_.push_back(made);
   }
 }
 
-Tensor LayerInputs::raw(const Made& made, const MixerInput& in, const Linear& linear) const {
-  const std::string& letters = made.spec.letters;
+Tensor LayerInputs::raw(const Made& made, const Tensor& x, const Linear& linear) const {
   if (made.learned.defined()) return made.learned;
-  const Tensor& x = letters.find('T') != std::string::npos ? in.x_BTM : in.keys();
   const Tensor inner = made.down_weight.defined() ? linear(x, made.down_weight) : x;
   const Tensor y = to_compute(linear(inner, made.weight)) + made.bias;
   std::vector<int64_t> sizes = {y.size(0), y.size(1)};
   sizes.insert(sizes.end(), made.sizes.begin(), made.sizes.end());
-  return in_order(y.reshape(sizes), letters);
+  return in_order(y.reshape(sizes), made.spec.letters);
 }
 
-void LayerInputs::set(Inputs& to, const MixerInput& in, const Tensor& key_weight_MM,
-                      const Tensor& value_weight_MM, const Linear& linear) const {
+/// [G width, M] of all heads -> [H, M, width], a view where G = H.
+Tensor LayerInputs::of_each_head(const Tensor& weight, int64_t head_width) const {
+  const Tensor each = weight.view({-1, head_width, weight.size(1)}).transpose(1, 2);
+  const int64_t copies = sizes_.heads() / each.size(0);
+  return copies == 1 ? each : each.repeat_interleave(copies, 0);
+}
+
+void LayerInputs::set(Inputs& to, const MixerInput& in, const Tensor& key_weight,
+                      const Tensor& value_weight, const Linear& linear,
+                      const std::vector<Tensor>& x_of_each) const {
   const auto type = to.value.scalar_type();
-  for (const Made& made : all_) {
+  for (size_t i = 0; i < all_.size(); ++i) {
+    const Made& made = all_[i];
     const LayerRule& rule = made.spec.layer;
     switch (rule.kind) {
       case LayerRule::Kind::kLayerInput:
         to.set(made.spec, in.keys().to(type));
         break;
       case LayerRule::Kind::kKeyWeight:
-        to.set(made.spec, of_each_head(key_weight_MM, heads_).to(type));
+        to.set(made.spec, of_each_head(key_weight, sizes_.D).to(type));
         break;
       case LayerRule::Kind::kValueWeight:
-        to.set(made.spec, of_each_head(value_weight_MM, heads_).to(type));
+        to.set(made.spec, of_each_head(value_weight, sizes_.E).to(type));
         break;
       case LayerRule::Kind::kDerived:
         to.set(made.spec, rule.join({}, to).to(type));
         break;
       default: {
-        Tensor x = raw(made, in, linear);
-        if (rule.squash) x = rule.squash(x, over_heads(made.scale, made.spec.letters));
-        if (rule.join) x = rule.join(x, to);
-        to.set(made.spec, x.to(type));
+        const bool of_queries = made.spec.letters.find('T') != std::string::npos;
+        const Tensor& x = !x_of_each.empty() ? x_of_each[i] : of_queries ? in.x_BTM : in.keys();
+        Tensor y = raw(made, x, linear);
+        if (rule.squash) y = rule.squash(y, over_heads(made.scale, made.spec.letters));
+        const Tensor joined = rule.join ? rule.join(y, to) : y;
+        to.set(made.spec, joined.to(type));
+        if (kind_ == LayerKind::kOwn && rule.own) {
+          rule.own(y, over_heads(made.scale, made.spec.letters), made.own, to);
+        }
       }
     }
   }

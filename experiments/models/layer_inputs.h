@@ -10,7 +10,8 @@ namespace lavo {
 ///
 /// Learns, in the layer's module: of a projected input NAME_weight (n, M), n its numbers a token,
 /// or NAME_weight (n, rank) after NAME_down_weight (rank, M), and NAME_bias (n); of a learned one
-/// NAME; NAME_scale (H) where the rule has one. Weights start uniform in +-1/sqrt(last size).
+/// NAME; NAME_scale (H) where the rule has one; in the mechanism's own layer NAME_own (H, D) where it
+/// has one. Weights start uniform in +-1/sqrt(last size).
 class LayerInputs {
  public:
   /// x [B, T, M] and a weight [n, M] -> [B, T, n].
@@ -19,22 +20,27 @@ class LayerInputs {
   LayerInputs() = default;
   /// `options`: of the mechanism, resolved; counts (slots, levels) stand there.
   LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, const json& options,
-              const LayerOptions& layer, at::Generator& generator);
+              const LayerSizes& sizes, LayerKind kind, at::Generator& generator);
 
-  /// Sets them in `to`, in the type of its values. key_weight_MM and value_weight_MM are the
-  /// layer's own projections.
-  void set(Inputs& to, const MixerInput& in, const Tensor& key_weight_MM,
-           const Tensor& value_weight_MM, const Linear& linear) const;
+  /// How many there are, each of which may read tokens of its own (set).
+  size_t count() const { return all_.size(); }
+
+  /// Sets them in `to`, in the type of its values. key_weight (G D, M) and value_weight (G E, M) are
+  /// the layer's own projections. `x_of_each`: what each reads in place of the layer's x; empty: x.
+  void set(Inputs& to, const MixerInput& in, const Tensor& key_weight, const Tensor& value_weight,
+           const Linear& linear, const std::vector<Tensor>& x_of_each = {}) const;
 
  private:
   struct Made {
     InputSpec spec;
     std::vector<int64_t> sizes = {};  ///< of its letters without B, T and S
-    Tensor weight = {}, down_weight = {}, bias = {}, learned = {}, scale = {};
+    Tensor weight = {}, down_weight = {}, bias = {}, learned = {}, scale = {}, own = {};
   };
-  Tensor raw(const Made& made, const MixerInput& in, const Linear& linear) const;
+  Tensor raw(const Made& made, const Tensor& x, const Linear& linear) const;
+  Tensor of_each_head(const Tensor& weight, int64_t head_width) const;
 
-  int64_t heads_ = 1;
+  LayerSizes sizes_ = {};
+  LayerKind kind_ = LayerKind::kPlain;
   std::vector<Made> all_;
 };
 

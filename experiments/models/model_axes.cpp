@@ -4,33 +4,47 @@
 #include <algorithm>
 
 #include "baselines/table.h"
+#include "experiments/models/layer_recipe.h"
 #include "lavo/core/check.h"
 
 namespace lavo {
 namespace {
 
+LayerSizes sizes_of(const ModelAxes& a) {
+  return sizes_of(a.width, a.heads,
+                  filled(a.switches, a.layer, find_mechanism(a.mechanism), a.heads));
+}
+
 Setting setting_of(const ModelAxes& a, int64_t longest = 0) {
-  const int64_t D = a.width / a.heads;
-  return {.heads = a.heads,
-          .head_dim = D,
-          .value_dim = D,
+  const LayerSizes sizes = sizes_of(a);
+  return {.heads = sizes.heads(),
+          .head_dim = sizes.D,
+          .value_dim = sizes.E,
           .model_dim = a.width,
           .query_length = a.context,
           .key_length = a.context,
           .longest = longest,
-          .causal = true};
+          .causal = true,
+          .layers = a.layers};
 }
 
 }  // namespace
 
 void ModelAxes::visit(OptionVisitor& v) {
   v.text("mechanism", mechanism, "name in the table of mechanisms");
-  v.choice("position_encoding", position_encoding, kPositionEncodings,
-           "of the layers, beside the mechanism's own; unset: none where it has one, else rope");
+  v.choice(
+      "position_encoding", position_encoding, kPositionEncodings,
+      "of the layers, beside the mechanism's own; unset: as the layer says, which is none where "
+      "it has one, else rope");
   v.integer("layers", layers, between(1, 1024), "attention and feed-forward pairs");
   v.integer("width", width, between(1, 65536), "M, numbers a token between layers");
   v.integer("heads", heads, between(1, 1024), "H, a divisor of width");
-  v.later([&] { switches.visit(v); });
+  v.later([&] {
+    v.choice("layer", layer, kLayerKinds,
+             "what unset switches and position are: plain: none; own: of the mechanism's paper; "
+             "equal: one good layer for all (list mechanisms)");
+    switches.visit(v);
+  });
   v.integer("context", context, between(1, 1 << 24), "tokens of a training sequence");
   v.integer("batch", batch, between(1, 65536), "sequences a forward pass");
   v.integer("accumulate", accumulate, between(1, 65536), "passes a step");
@@ -50,18 +64,22 @@ void fill_model_axes(const std::string& owner, ModelAxes& a) {
   require<OptionError>(a.width % a.heads == 0,
                        "{}: axis 'width' must be a multiple of heads, got {} and {}", owner,
                        a.width, a.heads);
-  if (!a.position_encoding) a.position_encoding = default_position(find_mechanism(a.mechanism));
-  require<OptionError>(a.position_encoding != PositionEncoding::kRope || a.width / a.heads % 2 == 0,
-                       "{}: axis 'position_encoding' rope needs an even width / heads, got {} / {}",
-                       owner, a.width, a.heads);
+  const Entry& mechanism = find_mechanism(a.mechanism);
+  a.switches = filled(a.switches, a.layer, mechanism, a.heads);
+  if (!a.position_encoding) a.position_encoding = position_of(a.layer, mechanism);
+  const int64_t D = sizes_of(a).D;
+  require<OptionError>(a.position_encoding != PositionEncoding::kRope || D % 2 == 0,
+                       "{}: axis 'position_encoding' rope needs key heads of an even width, got {} "
+                       "of width {} and {} heads",
+                       owner, D, a.width, a.heads);
   if (!a.dtype) {
     a.dtype = a.device == "cpu" ? TrainingType::kFloat32 : TrainingType::kBfloat16;
   }
 }
 
 json cell_axes(const json& own, const ModelAxes& a, const json& options, int64_t longest) {
-  json result = own;
-  result.update(find_mechanism(a.mechanism).resolve(options, setting_of(a, longest)));
+  json result = find_mechanism(a.mechanism).resolve(options, setting_of(a, longest));
+  result.update(own);
   for (auto it = result.begin(); it != result.end();) {
     it = it->is_null() ? result.erase(it) : std::next(it);
   }
@@ -79,10 +97,16 @@ std::shared_ptr<Mechanism> mechanism_of(const ModelAxes& a, const json& options)
 }
 
 std::string model_refusal(const ModelAxes& a, const json& options, const std::string& purpose) {
+  const Entry& entry = find_mechanism(a.mechanism);
+  const LayerSizes sizes = sizes_of(a);
+  if (entry.facts.equal_widths && sizes.D != sizes.E) {
+    return fmt::format("{} needs values as wide as keys, got {} and {}", a.mechanism, sizes.E,
+                       sizes.D);
+  }
   const std::string reason =
       mechanism_of(a, options)->patterns().refusal[static_cast<size_t>(Pattern::kCausalSelf)];
   if (reason.empty()) {
-    return position_refusal(find_mechanism(a.mechanism), *a.position_encoding);
+    return position_refusal(entry, *a.position_encoding);
   }
   return fmt::format("{} needs causal self attention, which {} refuses: {}", purpose, a.mechanism,
                      reason);
@@ -95,6 +119,7 @@ TransformerOptions model_of(const ModelAxes& a) {
           .width = a.width,
           .heads = a.heads,
           .context = a.context,
+          .layer = a.layer,
           .switches = a.switches};
 }
 
@@ -114,12 +139,14 @@ Prediction predict_model(const ModelAxes& a, const json& options, int64_t output
                          int64_t scored_tokens, const std::vector<int64_t>& lengths) {
   const double M = static_cast<double>(a.width), L = static_cast<double>(a.layers);
   const double V = static_cast<double>(outputs), scored = static_cast<double>(scored_tokens);
-  const double weights = L * 12 * M * M + V * M;
+  const LayerSizes sizes = sizes_of(a);
+  const double rows = static_cast<double>(sizes.rows() + sizes.output_width());
+  const double weights = L * (8 * M * M + rows * M) + V * M;
   const auto mechanism = mechanism_of(a, options);
-  const int64_t D = a.width / a.heads;
   const auto attention = [&](int64_t batch, int64_t length) {
-    return mechanism->cost({.B = batch, .H = a.heads, .T = length, .S = length, .D = D, .E = D},
-                           Pattern::kCausalSelf);
+    const Shape shape{
+        .B = batch, .H = sizes.heads(), .T = length, .S = length, .D = sizes.D, .E = sizes.E};
+    return mechanism->cost(shape, Pattern::kCausalSelf);
   };
   const double step_tokens = static_cast<double>(a.batch * a.accumulate * a.context);
   const double step_flop = 3 * (2 * weights * step_tokens + L * static_cast<double>(a.accumulate) *

@@ -13,6 +13,7 @@ struct ModelAxes {
   std::string mechanism = "lavo";
   std::optional<PositionEncoding> position_encoding;
   int64_t layers = 2, width = 64, heads = 2;
+  LayerKind layer = LayerKind::kPlain;
   LayerSwitches switches;
   int64_t context = 512, batch = 2, accumulate = 1, steps = 600, warmup = 50;
   double learning_rate = 8e-3, weight_decay = 0.1, clip = 1;
@@ -28,8 +29,9 @@ struct ModelAxes {
 /// go together.
 void fill_model_axes(const std::string& owner, ModelAxes& axes);
 
-/// A cell's axes: the experiment's own as written, and the mechanism's options resolved for a model
-/// that reads up to `longest` tokens. Unset axes are left out.
+/// A cell's axes: the mechanism's options resolved for a model that reads up to `longest` tokens,
+/// and the experiment's own as written; an option of an axis's name is the model's to say (layers).
+/// Unset axes are left out.
 json cell_axes(const json& own, const ModelAxes& axes, const json& options, int64_t longest);
 
 /// The context times 1, 2, 4, ... as far as `factor` goes: what a model is scored at.

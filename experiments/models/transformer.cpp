@@ -10,6 +10,7 @@ ModelOptions parts_of(const TransformerOptions& o, const json& mechanism_options
                            .length = o.context,
                            .causal = true,
                            .position = o.position_encoding,
+                           .kind = o.layer,
                            .switches = o.switches};
   const MixerChoice mixer{o.mechanism, mechanism_options};
   return {.embedding = {.inputs = o.vocabulary,

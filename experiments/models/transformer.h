@@ -13,6 +13,7 @@ struct TransformerOptions {
   int64_t width = 64;
   int64_t heads = 2;
   int64_t context = 512;
+  LayerKind layer = LayerKind::kPlain;
   LayerSwitches switches = {};
   HeadKind head = HeadKind::kVocabulary;
   std::optional<int64_t> outputs = {};
@@ -25,6 +26,7 @@ struct TransformerOptions {
     v.integer("width", width, between(1, 65536), "M, numbers a token between layers");
     v.integer("heads", heads, between(1, 1024), "H, a divisor of width");
     v.integer("context", context, between(1, 1 << 24), "tokens of a training sequence");
+    v.choice("layer", layer, kLayerKinds, "what stands around the mechanism");
     switches.visit(v);
     v.choice("head", head, kHeadKinds, "what is said of each token");
     v.integer("outputs", outputs, between(1, 65536), "of the head; unset: vocabulary");

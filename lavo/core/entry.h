@@ -51,6 +51,7 @@ struct Setting {
   int64_t longest = 0;  ///< tokens of the longest sequence that the use comes to; 0: not known
   bool causal = false;
   bool cross = false;
+  int64_t layer = 0, layers = 1;  ///< which of the layers of a model it is in
   bool in_layer() const { return model_dim > 0; }
   bool causal_self() const { return causal && !cross; }
 };
@@ -81,6 +82,9 @@ struct Entry {
   Patterns patterns;     ///< with the default options, where Setting says what these depend on
   std::vector<OptionInfo> options;
   Facts facts;
+  /// What its paper puts around it, by the names of the layers' switches; of the others, and of all
+  /// where it is empty, the plain layer's values hold.
+  json layer = json::object();
   json module = {};  ///< what a fresh process loads to have it too; null: it is in the table
   /// Checks the given options and fills every default for this use; unset ones that stay unset are
   /// null.

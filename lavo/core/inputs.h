@@ -61,6 +61,13 @@ struct LayerRule {
   /// Last: what it is together with query, key, value and the inputs declared before it; `squashed`
   /// is undefined where it is derived.
   std::function<Tensor(const Tensor& squashed, const Inputs& so_far)> join = {};
+
+  /// In the layer of the mechanism's own paper, after that: what else it changes of the query, key
+  /// and value. `learned` is a parameter [H, D], where own_start says how it starts.
+  using Own = std::function<void(const Tensor& squashed, const Tensor& scale, const Tensor& learned,
+                                 Inputs& so_far)>;
+  Own own = {};
+  Start own_start = {};
 };
 
 /// What a mechanism takes beside query, key and value: for each token (its letters hold T or S), or

@@ -141,7 +141,7 @@ class MechanismOf : public Base {
 
 /// M has kName, kTitle, kCitation, kGroup, supported() and M(Options, Setting, Generator);
 /// M::Options has visit(), validate() and resolve(Setting), which fills what is unset. What else it
-/// may say stands in Facts.
+/// may say stands in Facts; own_layer(), where there is one, is Entry::layer.
 template <class M>
 Entry row() {
   using Options = typename M::Options;
@@ -156,6 +156,7 @@ Entry row() {
               .resolve = {},
               .create = {}};
   if constexpr (requires { M::kFacts; }) entry.facts = M::kFacts;
+  if constexpr (requires { M::own_layer(); }) entry.layer = M::own_layer();
   const auto read = [name](const json& given) {
     Options options = read_options<Options>(name, given);
     options.validate();

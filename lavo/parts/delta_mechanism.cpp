@@ -82,6 +82,28 @@ InputSpec softplus_decay(const std::string& letters, double lowest, double highe
           .extremes = {-30, 0}};
 }
 
+InputSpec stepped_decay(const std::string& letters, double lowest, double highest) {
+  InputSpec spec = softplus_decay(letters, lowest, highest);
+  // log_decay is -exp(a) times the step.
+  spec.layer.own = [](const Tensor& log_decay, const Tensor& a, const Tensor&, Inputs& so_far) {
+    const Tensor step = -log_decay / a.exp();
+    so_far.value = so_far.value * step.unsqueeze(3).to(so_far.value.scalar_type());
+  };
+  return spec;
+}
+
+json mamba_layer() {
+  return {{"conv", "short"},
+          {"activation", "silu"},
+          {"expand_k", 4.0},
+          {"expand_v", 2.0},
+          {"qk_heads", 1},
+          {"skip", "value"},
+          {"output_gate", "silu"},
+          {"output_norm", "rms_after"},
+          {"position_encoding", "none"}};
+}
+
 InputSpec sigmoid_beta() {
   LayerRule rule;
   rule.squash = [](const Tensor& raw, const Tensor&) { return raw.sigmoid(); };

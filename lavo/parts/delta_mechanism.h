@@ -46,6 +46,14 @@ Tensor correction(const Tensor& S_BHDE, const RecurrentToken& token);
 InputSpec softplus_decay(const std::string& letters, double lowest, double highest,
                          int64_t rank = 0);
 
+/// The same; in the mechanism's own layer each value is multiplied by its step, softplus(x W^T + b).
+InputSpec stepped_decay(const std::string& letters, double lowest, double highest);
+
+/// What stands around a state space model of Mamba-2: values twice as wide as a plain layer's and
+/// keys four times, one head of keys and queries for all of values; a skip of each value.
+/// Source: Dao and Gu 2024, arXiv:2405.21060, section 7.
+json mamba_layer();
+
 /// beta (B,H,S), drawn from [0, 1); a layer makes sigmoid(x W^T + b).
 InputSpec sigmoid_beta();
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "baselines/table.h"
+#include "experiments/models/layer_recipe.h"
 #include "lavo/core/check.h"
 #include "lavo/core/problem.h"
 #include "tests/support/catch.h"
@@ -24,6 +25,7 @@ std::shared_ptr<Mixer> make(const std::string& name, LayerOptions layer) {
   layer.width = kWidth;
   json options = json::object();
   for (const OptionInfo& info : find_mechanism(name).options) {
+    if (!info.small.is_null()) options[info.name] = info.small;
     if (info.name == "max_length") options[info.name] = 64;
   }
   auto generator = make_generator(5);
@@ -45,7 +47,26 @@ std::vector<LayerSwitches> switches() {
           {.qk_norm = QkNorm::kRms},
           {.output_gate = OutputGate::kSilu},
           {.output_norm = OutputNorm::kRms},
-          {Convolution::kShort, QkNorm::kRms, OutputGate::kSilu, OutputNorm::kRms}};
+          {.conv = Convolution::kShort,
+           .activation = Activation::kSilu,
+           .qk_norm = QkNorm::kRms,
+           .output_gate = OutputGate::kSilu,
+           .output_norm = OutputNorm::kRms},
+          {.conv = Convolution::kShortQk, .activation = Activation::kSiluQk},
+          {.output_gate = OutputGate::kSigmoid, .output_norm = OutputNorm::kLayer},
+          {.output_gate = OutputGate::kSelf, .output_norm = OutputNorm::kRmsAfter},
+          {.output_gate = OutputGate::kLowRankSigmoid},
+          {.expand_k = 0.5, .expand_v = 2.0, .qk_heads = 1},
+          {.expand_k = 2.0, .expand_v = 2.0, .kv_heads = 1},
+          {.conv = Convolution::kShift, .output_gate = OutputGate::kLowRank, .skip = Skip::kBonus},
+          {.conv = Convolution::kShort, .skip = Skip::kValue, .expand_v = 2.0, .qk_heads = 1}};
+}
+
+/// Whether a mixer of this mechanism and pattern can have them.
+bool allowed(const Entry& entry, const LayerSwitches& switches, bool cross) {
+  const double expand_k = switches.expand_k.value_or(1), expand_v = switches.expand_v.value_or(1);
+  if (entry.facts.equal_widths && expand_k != expand_v) return false;
+  return !cross || (switches.conv != Convolution::kShift && !switches.skip);
 }
 
 struct UseOfMixer {
@@ -53,16 +74,30 @@ struct UseOfMixer {
   LayerOptions layer;
 };
 
-/// Every mechanism that can, in this pattern, with each switch; and each position once.
+/// Switches act around a mechanism, whichever: each alone is tried with these.
+const std::vector<std::string> kSwitched = {"vanilla", "lavo", "gla"};
+constexpr size_t kAllSwitches = 6;
+
+/// Every mechanism that can, in this pattern: plain, with the most common switches, with each
+/// position, and in the layers of its paper and of all.
 std::vector<UseOfMixer> uses(bool causal, bool cross) {
   std::vector<UseOfMixer> result;
   for (const Entry& entry : mechanisms()) {
     const auto pattern = static_cast<Pattern>((cross ? 2 : 0) + (causal ? 1 : 0));
     if (!entry.patterns.include(pattern)) continue;
     const LayerOptions layer{.length = 21, .causal = causal, .cross = cross};
-    for (const LayerSwitches& s : switches()) {
+    const bool each = std::ranges::find(kSwitched, entry.name) != kSwitched.end();
+    const std::vector<LayerSwitches> all = switches();
+    for (size_t i = 0; i < all.size(); ++i) {
+      if ((!each && i > 0 && i != kAllSwitches) || !allowed(entry, all[i], cross)) continue;
       result.push_back({entry.name, layer});
-      result.back().layer.switches = s;
+      result.back().layer.switches = all[i];
+    }
+    for (const LayerKind kind : {LayerKind::kOwn, LayerKind::kEqual}) {
+      if (cross && kind == LayerKind::kOwn) continue;
+      result.push_back({entry.name, layer});
+      result.back().layer.kind = kind;
+      result.back().layer.position = position_of(kind, entry);
     }
     for (const auto position : {PositionEncoding::kRope, PositionEncoding::kAlibi}) {
       if (!position_refusal(entry, position).empty()) continue;
@@ -74,9 +109,9 @@ std::vector<UseOfMixer> uses(bool causal, bool cross) {
 }
 
 std::string shown(const UseOfMixer& use) {
-  return fmt::format("{} causal {} cross {} position {} switches {}", use.name, use.layer.causal,
-                     use.layer.cross, static_cast<int>(use.layer.position),
-                     write_options(use.layer.switches).dump());
+  return fmt::format("{} causal {} cross {} position {} layer {} switches {}", use.name,
+                     use.layer.causal, use.layer.cross, static_cast<int>(use.layer.position),
+                     static_cast<int>(use.layer.kind), write_options(use.layer.switches).dump());
 }
 
 }  // namespace
@@ -106,17 +141,18 @@ TEST_CASE("a mixer in pieces gives what the whole does, with every switch") {
     if (!find_mechanism(use.name).facts.has_state) continue;
     CAPTURE(shown(use));
     const auto mixer = make(use.name, use.layer);
-    const Tensor x = random_rows(40, 3);
+    const Tensor x = random_rows(43, 3);
     const Tensor whole = mixer->forward({.x_BTM = x});
     const auto state = mixer->new_state();
     std::vector<Tensor> pieces;
-    for (int64_t begin = 0, length = 1; begin < 40; begin += length, length = 1 + begin % 9) {
-      length = std::min<int64_t>(length, 40 - begin);
+    for (int64_t begin = 0, length = 1; begin < 43; begin += length, length = 1 + begin % 9) {
+      length = std::min<int64_t>(length, 43 - begin);
       pieces.push_back(mixer->forward({.x_BTM = x.narrow(1, begin, length)}, state.get()));
     }
-    CHECK(state->position == 40);
-    const bool conv = use.layer.switches.conv != Convolution::kNone;
-    CHECK((state->bytes() > 0) == (conv || find_mechanism(use.name).facts.mixes));
+    CHECK(state->position == 43);
+    const Entry& entry = find_mechanism(use.name);
+    const LayerSwitches all = filled(use.layer.switches, use.layer.kind, entry, use.layer.heads);
+    CHECK((state->bytes() > 0) == (all.conv != Convolution::kNone || entry.facts.mixes));
     CHECK((torch::cat(pieces, 1) - whole).abs().max().item<double>() <=
           1e-10 * whole.abs().max().item<double>());
   }
@@ -138,6 +174,44 @@ TEST_CASE("a switch changes what a mixer gives, and costs parameters where it le
   }
   CHECK(make("vanilla", {.switches = switches()[4]})->cost(1, 9, 9).flop >
         plain->cost(1, 9, 9).flop);
+}
+
+TEST_CASE("layers of a kind: own is the paper's, equal the same of all, and what is given wins") {
+  int own = 0;
+  const json equal = layer_recipe(LayerKind::kEqual, find_mechanism("vanilla"), 2);
+  for (const Entry& entry : mechanisms()) {
+    CAPTURE(entry.name);
+    const json plain = layer_recipe(LayerKind::kPlain, entry, 2);
+    CHECK(plain.at("conv") == "none");
+    CHECK(layer_recipe(LayerKind::kEqual, entry, 2) == equal);
+    const json paper = layer_recipe(LayerKind::kOwn, entry, 2);
+    CHECK(paper.size() == plain.size());
+    own += paper != plain;
+    const LayerSwitches given{.output_gate = OutputGate::kSigmoid};
+    for (const LayerKind kind : {LayerKind::kPlain, LayerKind::kOwn, LayerKind::kEqual}) {
+      CHECK(filled(given, kind, entry, 2).output_gate == OutputGate::kSigmoid);
+    }
+  }
+  CHECK(own >= 11);
+  Entry wrong = find_mechanism("vanilla");
+  wrong.layer = {{"convolution", "short"}};
+  CHECK_THROWS_AS(filled({}, LayerKind::kOwn, wrong, 2), OptionError);
+}
+
+TEST_CASE("widths and heads that do not go together are refused, naming what was given") {
+  const auto refusal = [](const LayerSwitches& switches) -> std::string {
+    try {
+      make("gla", {.switches = switches});
+    } catch (const OptionError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK_THAT(refusal({.qk_heads = 3}), ContainsSubstring("qk_heads 3"));
+  CHECK_THAT(refusal({.qk_heads = 1, .kv_heads = 1}), ContainsSubstring("both below heads 2"));
+  CHECK_THAT(refusal({.expand_k = 0.3}), ContainsSubstring("expand_k 0.3"));
+  CHECK_THAT(refusal({.skip = Skip::kBonus, .kv_heads = 1}), ContainsSubstring("bonus"));
+  CHECK_THROWS_AS(make("lavo", {.switches = {.expand_v = 2.0}}), OptionError);
 }
 
 TEST_CASE("mixers are found by name, and others stand beside the mechanisms") {
@@ -224,7 +298,8 @@ class Declaring final : public MechanismOf<Declaring> {
 }  // namespace
 
 TEST_CASE(
-    "a layer makes what its mechanism declares: projected, through a rank, learned, joined, or derived") {
+    "a layer makes what its mechanism declares: projected, through a rank, learned, joined, or "
+    "derived") {
   add_mechanism(row<Declaring>());
   torch::NoGradGuard no_grad;
   const auto mixer = make("declaring", {.causal = false});
