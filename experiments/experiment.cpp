@@ -16,22 +16,32 @@ void collect_later(const std::vector<OptionInfo>& declared, const json& axes,
   }
 }
 
+/// What the axes become without one of these; null where the others need it.
+json resolved_without(const Experiment& experiment, json axes,
+                      const std::vector<std::string>& names) {
+  for (const std::string& name : names) axes.erase(name);
+  try {
+    return experiment.resolve(axes);
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 /// Without those of `later` that are what they become when they are not given: that may depend on
-/// the other axes, so it is asked.
+/// the other axes, so it is asked, first of all of them (most cells), then of each. What is left
+/// always resolves to the axes.
 json without_defaults(const Experiment& experiment, const json& axes,
                       const std::vector<std::string>& later) {
   json rest = axes;
   for (const std::string& name : later) rest.erase(name);
-  json by_default;
-  try {
-    by_default = experiment.resolve(rest);
-  } catch (const std::exception&) {  // the others need it: it is no default
-    return axes;
-  }
+  if (resolved_without(experiment, axes, later) == axes) return rest;
   for (const std::string& name : later) {
-    if (axes[name] != by_default.value(name, json())) rest[name] = axes[name];
+    const json by_default = resolved_without(experiment, axes, {name});
+    if (by_default.is_null() || axes[name] != by_default.value(name, json())) {
+      rest[name] = axes[name];
+    }
   }
-  return rest;
+  return resolved_without(experiment, rest, {}) == axes ? rest : axes;
 }
 
 }  // namespace

@@ -49,6 +49,17 @@ LayerSwitches filled(const LayerSwitches& given, LayerKind kind, const Entry& me
   return read_options<LayerSwitches>("attention", all, "switch");
 }
 
+LayerSwitches recorded(const LayerSwitches& filled, LayerKind kind, const Entry& mechanism,
+                       int64_t heads) {
+  if (kind != LayerKind::kOwn) return filled;
+  const json recipe = layer_recipe(kind, mechanism, heads);
+  json all = write_options(filled);
+  for (auto& [name, value] : all.items()) {
+    if (value == recipe.at(name)) value = nullptr;
+  }
+  return read_options<LayerSwitches>("attention", all, "switch");
+}
+
 PositionEncoding position_of(LayerKind kind, const Entry& mechanism) {
   const json recipe = layer_recipe(kind, mechanism, /*heads=*/1);
   const auto found = std::ranges::find(kPositionEncodings, recipe.at(kPosition).get<std::string>());

@@ -20,6 +20,12 @@ json layer_recipe(LayerKind kind, const Entry& mechanism, int64_t heads);
 LayerSwitches filled(const LayerSwitches& given, LayerKind kind, const Entry& mechanism,
                      int64_t heads);
 
+/// What a record says of a layer: of `own` only the switches that differ from the recipe, which is
+/// another for each mechanism and would set them apart; of the others every one. Whoever changes a
+/// recipe raises the spec_version of the experiments that train models.
+LayerSwitches recorded(const LayerSwitches& filled, LayerKind kind, const Entry& mechanism,
+                       int64_t heads);
+
 PositionEncoding position_of(LayerKind kind, const Entry& mechanism);
 
 }  // namespace lavo

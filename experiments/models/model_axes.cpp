@@ -10,10 +10,11 @@
 namespace lavo {
 namespace {
 
-LayerSizes sizes_of(const ModelAxes& a) {
-  return sizes_of(a.width, a.heads,
-                  filled(a.switches, a.layer, find_mechanism(a.mechanism), a.heads));
+LayerSwitches filled_switches(const ModelAxes& a) {
+  return filled(a.switches, a.layer, find_mechanism(a.mechanism), a.heads);
 }
+
+LayerSizes sizes_of(const ModelAxes& a) { return sizes_of(a.width, a.heads, filled_switches(a)); }
 
 Setting setting_of(const ModelAxes& a, int64_t longest = 0) {
   const LayerSizes sizes = sizes_of(a);
@@ -65,7 +66,8 @@ void fill_model_axes(const std::string& owner, ModelAxes& a) {
                        "{}: axis 'width' must be a multiple of heads, got {} and {}", owner,
                        a.width, a.heads);
   const Entry& mechanism = find_mechanism(a.mechanism);
-  a.switches = filled(a.switches, a.layer, mechanism, a.heads);
+  a.switches =
+      recorded(filled(a.switches, a.layer, mechanism, a.heads), a.layer, mechanism, a.heads);
   if (!a.position_encoding) a.position_encoding = position_of(a.layer, mechanism);
   const int64_t D = sizes_of(a).D;
   require<OptionError>(a.position_encoding != PositionEncoding::kRope || D % 2 == 0,
@@ -120,7 +122,7 @@ TransformerOptions model_of(const ModelAxes& a) {
           .heads = a.heads,
           .context = a.context,
           .layer = a.layer,
-          .switches = a.switches};
+          .switches = filled_switches(a)};
 }
 
 TrainingOptions training_of(const ModelAxes& a) {

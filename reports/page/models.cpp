@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "reports/page/roles.h"
 #include "reports/page/seeds.h"
@@ -10,11 +11,20 @@
 namespace lavo::report {
 namespace {
 
+constexpr auto kLayer = "layer";  ///< sets further axes, the same for all mechanisms
+
 /// Axes that make a variant; every other one is a setting that models must share.
 std::set<std::string> variant_axes(const Cells& cells) {
   std::set<std::string> axes = option_names(cells);
   axes.insert({"mechanism", "position_encoding", "seed"});
   return axes;
+}
+
+/// Whether cells that agree in one axis agree in the other: naming both would say it twice.
+bool determines(const Cells& cells, const std::string& one, const std::string& other) {
+  std::map<json, std::set<json>> values;
+  for (const Cell* cell : cells) values[cell->axis(one)].insert(cell->axis(other));
+  return std::ranges::all_of(values, [](const auto& seen) { return seen.second.size() == 1; });
 }
 
 std::optional<double> floor_of(const Cells& cells, const std::string& metric) {
@@ -42,6 +52,11 @@ void add_groups(const Results& results, const Cells& cells, const std::string& n
   std::vector<std::string> shared, named;
   for (const std::string& axis : settings)
     (varying.contains(axis) ? named : shared).push_back(axis);
+  if (varying.contains(kLayer)) {
+    std::erase_if(named, [&](const std::string& axis) {
+      return axis != kLayer && determines(cells, kLayer, axis);
+    });
+  }
   std::set<std::string> apart = settings;
   apart.insert("seed");
   for (const auto& [key, part] : split(cells, named)) {

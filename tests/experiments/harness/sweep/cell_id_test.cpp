@@ -2,6 +2,8 @@
 // Names of cells outlast versions of this program: an id that changes loses what was measured.
 #include "experiments/harness/sweep/cell_id.h"
 
+#include <set>
+
 #include "baselines/table.h"
 #include "experiments/harness/sweep/plan.h"
 #include "experiments/registry.h"
@@ -75,6 +77,38 @@ TEST_CASE("what is declared later enters an id only where it is not its default"
   CHECK(cell_id(faulty, axes, "") == sha256(identity.dump()).substr(0, 16));
   CHECK(cell_id(faulty, faulty.resolve({{"extra", 0}}), "") == cell_id(faulty, axes, ""));
   CHECK(cell_id(faulty, faulty.resolve({{"extra", 1}}), "") != cell_id(faulty, axes, ""));
+}
+
+TEST_CASE("a switch of a layer enters an id where it is not what the layer says") {
+  const Experiment& models = find_experiment("language_model");
+  const auto id = [&](json given) {
+    given["mechanism"] = "gated_deltanet";
+    return cell_id(models, models.resolve(given), "");
+  };
+  const std::string plain = id({{"layer", "plain"}}), own = id({{"layer", "own"}});
+  CHECK(plain == id(json::object()));
+  CHECK(plain == id({{"conv", "none"}, {"expand_v", 1}}));
+  CHECK(own == id({{"layer", "own"}, {"conv", "short"}, {"expand_v", 2}}));
+  const std::set<std::string> different = {
+      plain,
+      own,
+      id({{"layer", "equal"}}),
+      id({{"layer", "own"}, {"conv", "none"}}),
+      id({{"conv", "short"}}),
+      id({{"layer", "own"}, {"expand_v", 1}}),
+      id({{"layer", "own"}, {"position_encoding", "rope"}})};
+  CHECK(different.size() == 7);
+  const json axes = models.resolve({{"mechanism", "gated_deltanet"}, {"layer", "own"}});
+  CHECK_FALSE(axes.contains("conv"));
+  CHECK(axes.at("position_encoding") == "none");
+  CHECK(models.resolve(axes) == axes);
+}
+
+TEST_CASE("an axis of a model is not an option of a mechanism that has the same name") {
+  const Experiment& models = find_experiment("language_model");
+  const json axes = models.resolve({{"mechanism", "lightning"}, {"layers", 3}});
+  CHECK(axes.at("layers") == 3);
+  CHECK(axes.at("layer") == "plain");
 }
 
 TEST_CASE("a word stands for all mechanisms or for a group, in the order of the table") {
