@@ -13,14 +13,14 @@ bool is_token_letter(char letter) { return letter == 'B' || letter == 'T' || let
 
 /// How many numbers a dimension of a layer's input has.
 int64_t size_of_letter(char letter, const InputSpec& spec, const json& options,
-                       const LayerOptions& layer) {
+                       const LayerOptions& layer, int64_t head_dim) {
   switch (letter) {
     case 'H':
     case 'G':
       return layer.heads;
     case 'D':
     case 'E':
-      return layer.width / layer.heads;
+      return head_dim;
     default:
       require<OptionError>(options.contains(spec.count_option),
                            "attention: no option says how many {} input '{}' has", letter,
@@ -47,16 +47,15 @@ Tensor over_heads(const Tensor& scale_H, const std::string& letters) {
   return scale_H.view(sizes);
 }
 
-/// [M, M] of all heads -> [H, M, width], a view.
-Tensor of_each_head(const Tensor& weight_MM, int64_t heads) {
-  const int64_t M = weight_MM.size(1);
-  return weight_MM.view({heads, M / heads, M}).transpose(1, 2);
+/// [H D, M] of all heads -> [H, M, D], a view.
+Tensor of_each_head(const Tensor& weight, int64_t heads) {
+  return weight.view({heads, weight.size(0) / heads, weight.size(1)}).transpose(1, 2);
 }
 
 }  // namespace
 
 LayerInputs::LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, const json& options,
-                         const LayerOptions& layer, at::Generator& generator)
+                         const LayerOptions& layer, at::Generator& generator, int64_t head_dim)
     : heads_(layer.heads) {
   const auto start = [&](const LayerRule::Start& rule, at::IntArrayRef sizes) {
     return rule ? rule(sizes, generator).to(torch::kFloat32) : torch::zeros(sizes);
@@ -67,7 +66,8 @@ LayerInputs::LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, c
     if (rule.kind == LayerRule::Kind::kProjected || rule.kind == LayerRule::Kind::kLearned) {
       for (const char letter : spec.letters) {
         if (is_token_letter(letter)) continue;
-        made.sizes.push_back(size_of_letter(letter, spec, options, layer));
+        made.sizes.push_back(size_of_letter(letter, spec, options, layer,
+                                            head_dim > 0 ? head_dim : layer.width / layer.heads));
       }
     }
     if (rule.kind == LayerRule::Kind::kProjected) {
@@ -103,8 +103,8 @@ Tensor LayerInputs::raw(const Made& made, const MixerInput& in, const Linear& li
   return in_order(y.reshape(sizes), letters);
 }
 
-void LayerInputs::set(Inputs& to, const MixerInput& in, const Tensor& key_weight_MM,
-                      const Tensor& value_weight_MM, const Linear& linear) const {
+void LayerInputs::set(Inputs& to, const MixerInput& in, const Tensor& key_weight,
+                      const Tensor& value_weight, const Linear& linear) const {
   const auto type = to.value.scalar_type();
   for (const Made& made : all_) {
     const LayerRule& rule = made.spec.layer;
@@ -113,10 +113,10 @@ void LayerInputs::set(Inputs& to, const MixerInput& in, const Tensor& key_weight
         to.set(made.spec, in.keys().to(type));
         break;
       case LayerRule::Kind::kKeyWeight:
-        to.set(made.spec, of_each_head(key_weight_MM, heads_).to(type));
+        to.set(made.spec, of_each_head(key_weight, heads_).to(type));
         break;
       case LayerRule::Kind::kValueWeight:
-        to.set(made.spec, of_each_head(value_weight_MM, heads_).to(type));
+        to.set(made.spec, of_each_head(value_weight, heads_).to(type));
         break;
       case LayerRule::Kind::kDerived:
         to.set(made.spec, rule.join({}, to).to(type));

@@ -17,14 +17,15 @@ class LayerInputs {
   using Linear = std::function<Tensor(const Tensor& x, const Tensor& weight)>;
 
   LayerInputs() = default;
-  /// `options`: of the mechanism, resolved; counts (slots, levels) stand there.
+  /// `options`: of the mechanism, resolved; counts (slots, levels) stand there. `head_dim`: D = E, 0
+  /// for width / heads.
   LayerInputs(torch::nn::Module& owner, const Mechanism& mechanism, const json& options,
-              const LayerOptions& layer, at::Generator& generator);
+              const LayerOptions& layer, at::Generator& generator, int64_t head_dim = 0);
 
-  /// Sets them in `to`, in the type of its values. key_weight_MM and value_weight_MM are the
+  /// Sets them in `to`, in the type of its values. key_weight and value_weight (H D, M) are the
   /// layer's own projections.
-  void set(Inputs& to, const MixerInput& in, const Tensor& key_weight_MM,
-           const Tensor& value_weight_MM, const Linear& linear) const;
+  void set(Inputs& to, const MixerInput& in, const Tensor& key_weight, const Tensor& value_weight,
+           const Linear& linear) const;
 
  private:
   struct Made {
