@@ -4,6 +4,7 @@
 #include "experiments/efficiency/efficiency.h"
 #include "experiments/language_model/language_model.h"
 #include "experiments/numerics/numerics.h"
+#include "experiments/recall/recall.h"
 #include "experiments/state_tracking/state_tracking.h"
 #include "lavo/core/check.h"
 
@@ -18,6 +19,7 @@ std::vector<std::unique_ptr<Experiment>>& experiment_table() {
     rows.push_back(std::make_unique<Numerics>());
     rows.push_back(std::make_unique<LanguageModel>());
     rows.push_back(std::make_unique<StateTracking>());
+    rows.push_back(std::make_unique<Recall>());
     return rows;
   }();
   return table;

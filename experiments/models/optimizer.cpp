@@ -27,7 +27,8 @@ AdamW::AdamW(torch::nn::Module& module, const OptimizerOptions& options) : optio
                       .mean = torch::zeros_like(parameter),
                       .square = torch::zeros_like(parameter),
                       .steps = torch::zeros({}, parameter.options().dtype(torch::kFloat32)),
-                      .decays = parameter.dim() == 2 && item.key().ends_with("_weight")});
+                      .decays = options.decays_all ||
+                                (parameter.dim() == 2 && item.key().ends_with("_weight"))});
   }
 }
 

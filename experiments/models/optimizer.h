@@ -10,6 +10,7 @@ struct OptimizerOptions {
       0.1;          ///< of the projections' and embeddings' weights; no bias, norm, memory
   double clip = 1;  ///< largest norm of all gradients together; 0 = no limit
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+  bool decays_all = false;  ///< biases, norms and memory, too
 };
 
 /// AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) by LibTorch's fused kernel, after clipping

@@ -18,13 +18,14 @@ class DeltaMechanism : public Mechanism {
  public:
   std::unique_ptr<State> new_state() const override;
   Cost cost(const Shape& shape, Pattern pattern) const override;
+  /// What its outputs, linear in the query, are multiplied by: D^(-1/2) unless it says otherwise.
+  virtual double scale(int64_t D) const;
 
  protected:
-  /// The gates of the call; query, key and value are set already, and the scale D^(-1/2).
+  /// The gates of the call; query, key and value are set already, and the scale.
   virtual void set_gates(const Inputs& in, DeltaRule& rule) const = 0;
   /// S_t from S_{t-1}, written from the mechanism's own formula.
   virtual Tensor step(const Tensor& S_BHDE, const RecurrentToken& token) const = 0;
-  virtual double scale(int64_t D) const;
 
   Tensor attend(const Inputs& in, State* state) override;
   Tensor attend_rows(const Inputs& in, const std::vector<int64_t>& rows) override;

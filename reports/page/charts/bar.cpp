@@ -13,7 +13,7 @@ json label_axis(const json& order) {
           {"sort", order},
           {"axis",
            {{"title", nullptr},
-            {"labelLimit", 320},
+            {"labelLimit", 420},
             {"ticks", false},
             {"domain", false},
             {"labelPadding", 8}}}};
@@ -78,7 +78,12 @@ json bar_chart(const AxisSpec& x, const std::vector<Bar>& bars, const std::vecto
                       {"fontSize", 11},
                       {"color", "#9a3412"}}},
                     {"encoding", {{"y", names}, {"x", place}, {"text", {{"field", "note"}}}}}});
-  for (const json& layer : rule_layers(rules, x, xs)) layers.push_back(layer);
+  for (json layer : rule_layers(rules, x, xs)) {
+    // A bar would cover a name at the top; the last bars are short.
+    if (!dots && layer["mark"]["type"] == "text")
+      layer["mark"].update({{"y", "height"}, {"dy", -8}});
+    layers.push_back(layer);
+  }
   json chart = base();
   chart["height"] = {{"step", 26}};
   chart["data"] = {{"values", rows}};

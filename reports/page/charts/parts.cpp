@@ -44,7 +44,7 @@ json base() {
             {"legend",
              {{"orient", "bottom"},
               {"labelFontSize", 12},
-              {"labelLimit", 300},
+              {"labelLimit", 420},
               {"symbolStrokeWidth", 2},
               {"symbolOpacity", 1},
               {"symbolSize", 80},

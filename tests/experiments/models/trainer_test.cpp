@@ -169,7 +169,8 @@ TEST_CASE("AdamW as its paper writes it, with clipping") {
     Tensor weight = register_parameter("some_weight", torch::tensor({{1.0F, -2.0F}}));
     Tensor bias = register_parameter("bias", torch::tensor({0.5F}));
   } module;
-  const OptimizerOptions o{.weight_decay = 0.1, .clip = 1};
+  const bool all = GENERATE(false, true);
+  const OptimizerOptions o{.weight_decay = 0.1, .clip = 1, .decays_all = all};
   AdamW optimizer(module, o);
   const double rate = 0.01;
   double weight[] = {1, -2, 0.5}, mean[3] = {}, square[3] = {};
@@ -188,7 +189,7 @@ TEST_CASE("AdamW as its paper writes it, with clipping") {
       square[i] = o.beta2 * square[i] + (1 - o.beta2) * g * g;
       const double m = mean[i] / (1 - std::pow(o.beta1, step));
       const double s = square[i] / (1 - std::pow(o.beta2, step));
-      const double decay = i < 2 ? o.weight_decay : 0;
+      const double decay = all || i < 2 ? o.weight_decay : 0;
       weight[i] -= rate * (m / (std::sqrt(s) + o.epsilon) + decay * weight[i]);
     }
     CHECK(module.weight[0][0].item<float>() == Approx(weight[0]).epsilon(1e-5));

@@ -164,6 +164,25 @@ TEST_CASE("a status never becomes a number, and every failure has its reason on 
   }
 }
 
+TEST_CASE("accuracies stand beside chance, best first, a figure for each size of the task") {
+  const TemporaryDirectory run, out;
+  make_run(run.path);
+  report::write_report({run.path}, out.path, /*draw=*/false);
+  for (const char* pairs : {"8", "16"}) {
+    const json chart =
+        read_json(out.file(fmt::format("recall-accuracy-bars-pairs-{}.vl.json", pairs)));
+    const json& bars = chart["data"]["values"];
+    REQUIRE(bars.size() == 2);
+    CHECK(bars[0]["label"] == "vanilla");
+    CHECK(bars[0]["value"] == 0.99);
+    CHECK(bars[1]["value"] == 0.04);
+    CHECK_THAT(chart.dump(), ContainsSubstring("\"at\":0.0625,\"rule\":\"chance\""));
+    CHECK(fs::exists(out.file(fmt::format("recall-accuracy-pairs-{}.vl.json", pairs))));
+  }
+  const std::string page = without_scripts(read_text(out.file("index.html")));
+  CHECK_THAT(page, ContainsSubstring("Recall, pairs 8: the best accuracy is that of"));
+}
+
 TEST_CASE("records without what a figure wants leave the rest of the report whole") {
   const TemporaryDirectory run;
   make_run(run.path);
