@@ -25,6 +25,7 @@ class Abc final : public MechanismOf<Abc> {
   static constexpr auto kTitle = "bounded-memory control";
   static constexpr auto kCitation = "Peng et al. 2022, arXiv:2110.02488";
   static constexpr auto kGroup = "slots";
+  static constexpr Facts kFacts{.state_option = "slot_count"};
   static Patterns supported() { return {}; }
 
   Abc(const Options& options, const Setting&, at::Generator&) : options_(options) {}

@@ -23,6 +23,7 @@ class Gsa final : public MechanismOf<Gsa> {
   static constexpr auto kTitle = "gated slot attention";
   static constexpr auto kCitation = "Zhang et al. 2024, arXiv:2409.07146";
   static constexpr auto kGroup = "slots";
+  static constexpr Facts kFacts{.state_option = "slot_count"};
   static Patterns supported();
   static json own_layer() {
     return {{"activation", "silu"},

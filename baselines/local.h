@@ -36,7 +36,8 @@ class Local final : public MechanismOf<Local> {
   static constexpr auto kTitle = "block attention";
   static constexpr auto kCitation = "Qiu et al. 2020, arXiv:1911.02972";
   static constexpr auto kGroup = "controls";
-  static constexpr Facts kFacts{.fused_calls = "every pattern", .own_positions = true};
+  static constexpr Facts kFacts{
+      .fused_calls = "every pattern", .own_positions = true, .state_option = "window"};
   static Patterns supported();
 
   Local(const Options& options, const Setting& setting, at::Generator& generator);

@@ -29,6 +29,7 @@ class Luna final : public MechanismOf<Luna> {
   static constexpr auto kTitle = "Luna, pack and unpack";
   static constexpr auto kCitation = "Ma et al. 2021, arXiv:2106.01540";
   static constexpr auto kGroup = "slots";
+  static constexpr Facts kFacts{.state_option = "slot_count"};
   static Patterns supported() { return {}; }
 
   Luna(const Options& options, const Setting&, at::Generator&) : options_(options) {}

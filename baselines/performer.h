@@ -67,7 +67,8 @@ class Performer final : public MechanismOf<Performer, FeatureMechanism> {
   static constexpr auto kTitle = "Performer";
   static constexpr auto kCitation = "Choromanski et al. 2021, arXiv:2009.14794";
   static constexpr auto kGroup = "2020 to 2022";
-  static constexpr Facts kFacts{.fused_calls = "causal self attention on the CPU"};
+  static constexpr Facts kFacts{.fused_calls = "causal self attention on the CPU",
+                                .state_option = "feature_count"};
   static Patterns supported() { return {}; }
 
   Performer(const Options& options, const Setting& setting, at::Generator& generator);

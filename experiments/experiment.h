@@ -3,12 +3,15 @@
 // measured.
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "lavo/core/options.h"
+#include "lavo/core/check.h"
+#include "lavo/core/entry.h"
 #include "reports/records/outcome.h"
 
 namespace lavo {
@@ -32,6 +35,15 @@ struct Case {
   std::string data_digest = {};  ///< of the data that the cell's id names
   std::function<void(const std::string&)> progress = [](const std::string&) {
   };  ///< a short line for the terminal
+};
+
+/// One layer's mechanism as a cell uses it: what has the state that match_state_bytes sizes.
+struct StateUse {
+  std::string mechanism;
+  json options;
+  Setting setting;
+  c10::ScalarType type = c10::ScalarType::Float;  ///< of query, key and value
+  Implementation implementation = Implementation::kFused;
 };
 
 class Experiment {
@@ -62,6 +74,11 @@ class Experiment {
   virtual std::string data_notice(const std::string& /*corpus*/) const { return ""; }
   /// Whether a cell needs the CPU for itself; others run beside each other, a core for each thread.
   virtual bool runs_alone() const { return true; }
+  /// The axis that sizes the state of a mechanism that has no option for it; "" where cells have no
+  /// state to match.
+  virtual std::string width_axis() const { return ""; }
+  /// Of resolved axes; only where there is a width_axis().
+  virtual StateUse state_use(const json& /*axes*/) const { fail("{}: has no state", name()); }
   virtual Outcome run(const Case& cell) const = 0;
 };
 

@@ -60,7 +60,8 @@ class Lavo final : public MechanismOf<Lavo> {
                                 .fused_calls = "every pattern",
                                 .naive = true,
                                 .own_positions = true,
-                                .running_mean = true};
+                                .running_mean = true,
+                                .state_option = "bases"};
   static Patterns supported() { return {}; }
 
   Lavo(Options options, const Setting& setting, at::Generator& generator);

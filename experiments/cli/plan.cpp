@@ -56,6 +56,7 @@ void add_plan(CLI::App& program, int& exit_code) {
                                 ? Records{}
                                 : read_records(*directory);
     print_plan(shard_of(plan.cells, shard), records);
+    for (const std::string& text : plan.off_budget) fmt::print("{}\n", text);
     exit_code = kSuccess;
   });
 }

@@ -77,7 +77,9 @@ int run(RunArguments& given) {
     }
   }
   const Plan plan = make_plan(*given.selection);
-  for (const std::string& notice : plan.notices) fmt::print(stderr, "{}\n", notice);
+  for (const auto* notices : {&plan.notices, &plan.off_budget}) {
+    for (const std::string& notice : *notices) fmt::print(stderr, "{}\n", notice);
+  }
   const RunSummary summary = run_plan(plan, selectors_as_json(*given.selection), options);
   fmt::print("{}\n", counts(summary));
   return exit_code_of(summary, given.fail_on);

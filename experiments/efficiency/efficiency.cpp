@@ -307,6 +307,15 @@ std::string Efficiency::refused(const json& axes) const {
   return "";
 }
 
+StateUse Efficiency::state_use(const json& axes) const {
+  const Point point = read_point(*this, axes);
+  return {.mechanism = point.axes.mechanism,
+          .options = point.options,
+          .setting = point.axes.setting(),
+          .type = scalar_type(point.axes.dtype),
+          .implementation = *point.axes.implementation};
+}
+
 Prediction Efficiency::predict(const json& axes, const json& limits) const {
   const Point point = read_point(*this, axes);
   const Entry& entry = find_mechanism(point.axes.mechanism);

@@ -54,6 +54,8 @@ class Efficiency final : public Experiment {
   std::string meaningless(const json& axes) const override;
   std::string refused(const json& axes) const override;
   Prediction predict(const json& axes, const json& limits) const override;
+  std::string width_axis() const override { return "head_dim"; }
+  StateUse state_use(const json& axes) const override;
   int blocks(const json& limits) const override { return limits.value("blocks", 3); }
   Outcome run(const Case& cell) const override;
 

@@ -174,6 +174,7 @@ void Store::write_plans(const Plan& plan, const json& asked) {
     for (const std::string& id : sweep.ids) {
       const Cell& cell = *cells.at(id);
       list.push_back({{"id", id}, {"axes", cell.axes}, {"predicted_s", cell.prediction.seconds}});
+      if (!cell.matched_state.empty()) list.back()["matched_state"] = cell.matched_state;
     }
     const json content = {{"schema", "lavo.plan/1"},
                           {"name", sweep.name},

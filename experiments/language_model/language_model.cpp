@@ -58,6 +58,11 @@ std::string LanguageModel::refused(const json& axes) const {
   return model_refusal(a, options, "a language model");
 }
 
+StateUse LanguageModel::state_use(const json& axes) const {
+  const auto [a, options] = read_cell<LanguageModelAxes>("language_model", axes);
+  return state_use_of(a, options);
+}
+
 Prediction LanguageModel::predict(const json& axes, const json&) const {
   const auto [a, options] = read_cell<LanguageModelAxes>("language_model", axes);
   return predict_model(a, options, a.vocabulary.value_or(256), a.test_bytes, a.contexts());

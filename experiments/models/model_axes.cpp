@@ -114,6 +114,13 @@ std::string model_refusal(const ModelAxes& a, const json& options, const std::st
                      reason);
 }
 
+StateUse state_use_of(const ModelAxes& a, const json& options) {
+  return {.mechanism = a.mechanism,
+          .options = options,
+          .setting = setting_of(a),
+          .type = a.dtype == TrainingType::kBfloat16 ? torch::kBFloat16 : torch::kFloat32};
+}
+
 TransformerOptions model_of(const ModelAxes& a) {
   return {.mechanism = a.mechanism,
           .position_encoding = *a.position_encoding,

@@ -43,6 +43,9 @@ std::shared_ptr<Mechanism> mechanism_of(const ModelAxes& axes, const json& optio
 /// Why the mechanism cannot be in a causal model with these axes; empty where it can.
 std::string model_refusal(const ModelAxes& axes, const json& options, const std::string& purpose);
 
+/// The mechanism of one layer, as match_state_bytes counts its state.
+StateUse state_use_of(const ModelAxes& axes, const json& options);
+
 TransformerOptions model_of(const ModelAxes& axes);
 TrainingOptions training_of(const ModelAxes& axes);
 

@@ -193,6 +193,14 @@ std::string Numerics::refused(const json& axes) const {
   return refused_pattern(*mechanism_of(point, torch::kCPU), point.pattern());
 }
 
+StateUse Numerics::state_use(const json& axes) const {
+  const NumericsPoint point = numerics_point(*this, axes);
+  return {.mechanism = point.axes.mechanism,
+          .options = point.options,
+          .setting = point.setting(),
+          .type = scalar_type(point.axes.dtype)};
+}
+
 Prediction Numerics::predict(const json& axes, const json&) const {
   const NumericsPoint point = numerics_point(*this, axes);
   const Shape shape = point.shape();

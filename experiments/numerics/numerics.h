@@ -46,6 +46,8 @@ class Numerics final : public Experiment {
   std::string meaningless(const json& axes) const override;
   std::string refused(const json& axes) const override;
   Prediction predict(const json& axes, const json& limits) const override;
+  std::string width_axis() const override { return "head_dim"; }
+  StateUse state_use(const json& axes) const override;
   bool runs_alone() const override { return false; }
   Outcome run(const Case& cell) const override;
 };

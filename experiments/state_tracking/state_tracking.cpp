@@ -60,6 +60,11 @@ std::string StateTracking::refused(const json& axes) const {
   return model_refusal(a, options, "a state after every token");
 }
 
+StateUse StateTracking::state_use(const json& axes) const {
+  const auto [a, options] = read_cell<StateTrackingAxes>(kStateTracking, axes);
+  return state_use_of(a, options);
+}
+
 Prediction StateTracking::predict(const json& axes, const json&) const {
   const auto [a, options] = read_cell<StateTrackingAxes>(kStateTracking, axes);
   const std::vector<int64_t> lengths = a.lengths();

@@ -67,6 +67,8 @@ struct Facts {
   bool running_mean = false;     ///< its memory is RunningMean (lavo/parts)
   bool mixes = true;             ///< an output depends on other tokens than its own
   bool softmax = false;          ///< softmax over all q . k / sqrt(D): more columns bias it
+  /// The option that sizes its state; "": the width of its heads does.
+  const char* state_option = "";
 };
 
 /// In the order of lists.

@@ -20,7 +20,7 @@ constexpr MakeSections kMeasured[] = {
     efficiency_lengths, speed_up,     time_and_memory,   decoding, heat_maps,
     model_quality,      model_curves, quality_over_time, numerics, other_experiments};
 /// And of all of them together.
-constexpr MakeSections kTogether[] = {problems, environments};
+constexpr MakeSections kTogether[] = {matched_states, problems, environments};
 
 /// Sets the section of one setup apart from those of the others.
 void name_setup(Section& section, const std::string& name, size_t number) {

@@ -44,6 +44,7 @@ std::vector<Section> model_curves(const Results& results);
 std::vector<Section> quality_over_time(const Results& results);
 std::vector<Section> numerics(const Results& results);
 std::vector<Section> other_experiments(const Results& results);
+std::vector<Section> matched_states(const Results& results);
 std::vector<Section> problems(const Results& results);
 std::vector<Section> environments(const Results& results);
 

@@ -20,6 +20,10 @@ Record read_record(const json& from) {
                 .axes = from.at("axes"),
                 .elapsed_s = from.at("elapsed_s")};
   if (from.at("seed").is_number()) record.seed = from.at("seed");
+  const json notes = from.value("notes", json::object());
+  for (const json& state : notes.value("matched_state", json::array())) {
+    record.matched_state.push_back(state);
+  }
   if (!record.ok()) return record;
   for (const auto& [name, metric] : from.at("metrics").items()) {
     record.metrics[name] = metric_from_json(metric);

@@ -21,6 +21,8 @@ struct Record {
   std::map<std::string, Series> series = {};  ///< empty unless ok
   std::optional<int64_t> seed = {};
   double elapsed_s = 0;
+  /// Of notes, by the schema: what match_state_bytes of a sweep chose, for each budget.
+  std::vector<json> matched_state = {};
   /// Of its mechanism: title, options with defaults; null where the file does not say.
   std::shared_ptr<const json> facts = {};
 

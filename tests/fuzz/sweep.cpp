@@ -21,7 +21,7 @@ double count(const std::vector<Axis>& axes) {
 void look_at_points(const Sweep& sweep) {
   double points = count(sweep.axes);
   for (const auto& table : sweep.cells) points += count(table);
-  if (points > kMostPoints) return;
+  if (points * count(sweep.match) > kMostPoints) return;
   for (const Point& point : combinations(sweep)) {
     for (const auto& [name, value] : point.axes.items()) {
       demand(!sweep.place_of(name, point.table).empty(), "every value has a place in the file");

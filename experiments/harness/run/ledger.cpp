@@ -171,7 +171,9 @@ void Ledger::note_out_of_memory(const Cell& cell, Status status) {
   if (!is_first) at->second = std::min(at->second, cell.length());
 }
 
-void Ledger::add_record(size_t index, const json& record) {
+void Ledger::add_record(size_t index, json record) {
+  const json& matched = cells_[index].matched_state;
+  if (!matched.empty()) record["notes"]["matched_state"] = matched;
   store_.append(record);
   records_.by_id[cells_[index].id] = record;
   states_[index].done = true;

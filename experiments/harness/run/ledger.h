@@ -62,7 +62,7 @@ class Ledger {
   std::string reason_to_skip(const Cell& cell) const;
   void skip(size_t index, const std::string& reason);
   void note_out_of_memory(const Cell& cell, Status status);
-  void add_record(size_t index, const json& record);
+  void add_record(size_t index, json record);
   double weight(const Cell& cell) const;
   double pace() const;
 

@@ -29,7 +29,10 @@ std::vector<std::string> axis_names(const Experiment& experiment) {
 }
 
 KnownNames::KnownNames(const Experiment& experiment)
-    : experiment_(experiment.name()), own_(axis_names(experiment)) {}
+    : experiment_(experiment.name()), own_(axis_names(experiment)) {
+  if (experiment.width_axis().empty()) return;
+  own_.insert(own_.end(), {kMatchStateBytes, kMatchStateBy});
+}
 
 bool KnownNames::own(const std::string& name) const {
   return std::ranges::find(own_, name) != own_.end();

@@ -13,7 +13,8 @@ namespace lavo {
 
 std::vector<std::string> axis_names(const Experiment& experiment);
 
-/// An experiment's own axes and, where it has mechanisms, their options.
+/// An experiment's own axes and, where it has mechanisms, their options; match_state_* where their
+/// states can be sized.
 class KnownNames {
  public:
   explicit KnownNames(const Experiment& experiment);

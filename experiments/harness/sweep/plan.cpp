@@ -4,18 +4,41 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "experiments/harness/machine/resources.h"
 #include "experiments/harness/sweep/cell_id.h"
 #include "experiments/harness/sweep/known_names.h"
 #include "experiments/harness/sweep/limits.h"
+#include "experiments/harness/sweep/match_state.h"
 #include "experiments/harness/sweep/overrides.h"
 #include "experiments/registry.h"
 #include "lavo/core/check.h"
 
 namespace lavo {
 namespace {
+
+void add_once(std::vector<std::string>& texts, const std::string& text) {
+  if (!text.empty() && std::ranges::find(texts, text) == texts.end()) texts.push_back(text);
+}
+
+/// Cells, each once: what else led to one is noted there.
+class CellList {
+ public:
+  void add(Cell cell) {
+    const auto [at, is_new] = places_.try_emplace(cell.id, cells.size());
+    if (is_new) return cells.push_back(std::move(cell));
+    json& notes = cells[at->second].matched_state;
+    for (const json& note : cell.matched_state) {
+      if (std::ranges::find(notes, note) == notes.end()) notes.push_back(note);
+    }
+  }
+
+  std::vector<Cell> cells;
+
+ private:
+  std::map<std::string, size_t> places_;
+};
 
 class SweepPlanner {
  public:
@@ -24,6 +47,7 @@ class SweepPlanner {
         experiment_(experiment),
         known_(experiment),
         defaults_(experiment),
+        matcher_(experiment),
         corpus_(overrides.corpus) {
     for (const Axis& axis : overrides.axes) {
       if (!known_.contains(axis.name)) continue;
@@ -38,26 +62,31 @@ class SweepPlanner {
     check_names();
   }
 
-  std::vector<Cell> cells() const {
-    std::vector<Cell> result;
-    std::set<std::string> seen;
+  std::vector<Cell> cells() {
+    CellList result;
     for (Point& point : combinations(sweep_)) {
       drop_meaningless_axes(point);
       if (is_excluded(point)) continue;
-      std::optional<Cell> cell = make_cell(point);
-      if (cell && seen.insert(cell->id).second) result.push_back(std::move(*cell));
+      if (std::optional<Cell> cell = make_cell(point)) result.add(std::move(*cell));
     }
-    return result;
+    return std::move(result.cells);
   }
+
+  const std::vector<std::string>& off_budget() const { return off_budget_; }
 
  private:
   void check_names() const {
     const auto check_all = [&](const std::vector<Axis>& axes) {
-      for (const Axis& axis : axes) known_.check(axis.name, axis.place);
+      for (const Axis& axis : axes) {
+        known_.check(axis.name, axis.place);
+        if (axis.name == kMatchStateBy) check_match_by(axis, experiment_);
+      }
     };
+    check_all(sweep_.match);
     check_all(sweep_.fixed);
     check_all(sweep_.axes);
     for (const auto& table : sweep_.cells) check_all(table);
+    sweep_.check_match();
     for (const Only& only : sweep_.only) {
       known_.check(only.when);
       for (const std::string& name : only.keep) known_.check(name, only.when.place());
@@ -81,9 +110,11 @@ class SweepPlanner {
                                [&](const Expression& when) { return when.holds(filled); });
   }
 
-  json resolve(const Point& point) const {
+  /// What `get` gives; its refusal with the place of what it blames.
+  template <class Get>
+  auto placed(const Point& point, const Get& get) const {
     try {
-      return experiment_.resolve(point.axes);
+      return get();
     } catch (const Error& error) {
       const auto* blaming = dynamic_cast<const OptionError*>(&error);
       const std::string place = blaming ? sweep_.place_of(blaming->option, point.table) : "";
@@ -91,18 +122,44 @@ class SweepPlanner {
     }
   }
 
-  std::optional<Cell> make_cell(const Point& point) const {
+  /// What the point leaves to match_state_bytes, entered into its axes; nothing without a budget.
+  std::optional<StateMatch> match_state(Point& point) {
+    const json bytes = point.axes.value(kMatchStateBytes, json());
+    const std::string by = point.axes.value(kMatchStateBy, "");
+    point.axes.erase(kMatchStateBytes);
+    point.axes.erase(kMatchStateBy);
+    if (bytes.is_null()) return {};
+    const StateMatch match = placed(point, [&] {
+      return matcher_.solve(point.axes, {bytes.get<int64_t>(), by});
+    });
+    if (match.refused.empty()) point.axes[match.budget.by] = match.value;
+    return match;
+  }
+
+  void note_match(const StateMatch& match, Cell& cell) {
+    if (!match.refused.empty()) {
+      cell.refused = match.refused;
+      cell.axes[match.budget.by] = nullptr;  // the cell with the default may be somebody's
+      return;
+    }
+    cell.matched_state.push_back(match.note());
+    add_once(off_budget_, match.off_budget(cell.axes.at("mechanism")));
+  }
+
+  std::optional<Cell> make_cell(Point& point) {
     Cell cell;
     cell.experiment = &experiment_;
-    cell.axes = resolve(point);
+    const auto match = match_state(point);
+    cell.axes = placed(point, [&] { return experiment_.resolve(point.axes); });
     if (!experiment_.meaningless(cell.axes).empty()) return {};
     cell.limits = limits_;
     cell.corpus = corpus_;
     cell.data_digest = experiment_.data_digest(cell.axes, corpus_);
+    if (match) note_match(*match, cell);
     cell.id = cell_id(experiment_, cell.axes, cell.data_digest);
     cell.blocks = experiment_.blocks(limits_);
     try {
-      cell.refused = experiment_.refused(cell.axes);
+      if (cell.refused.empty()) cell.refused = experiment_.refused(cell.axes);
       if (cell.refused.empty()) cell.prediction = experiment_.predict(cell.axes, limits_);
     } catch (const OptionError& error) {  // this mechanism with these options
       cell.refused = error.what();
@@ -120,6 +177,8 @@ class SweepPlanner {
   const Experiment& experiment_;
   KnownNames known_;
   Defaults defaults_;
+  StateMatcher matcher_;
+  std::vector<std::string> off_budget_;
   std::string corpus_;
   json limits_;
 };
@@ -133,7 +192,7 @@ Plan make_plan(const Selection& selection) {
   Overrides overrides(selection);
   Plan plan;
   plan.profile = profile;
-  std::set<std::string> seen;
+  CellList cells;
   for (const auto& file : selection.sweeps) {
     Sweep sweep = read_sweep(file, profile);
     for (const PlannedSweep& other : plan.sweeps) {
@@ -147,16 +206,16 @@ Plan make_plan(const Selection& selection) {
       fail<InputError>("{}: {}", sweep.experiment_place, error.what());
     }
     PlannedSweep planned{sweep.name, sweep.file, sweep.experiment, sweep.description, {}};
-    for (Cell& cell : SweepPlanner(std::move(sweep), *experiment, overrides).cells()) {
+    SweepPlanner planner(std::move(sweep), *experiment, overrides);
+    for (Cell& cell : planner.cells()) {
       planned.ids.push_back(cell.id);
-      if (seen.insert(cell.id).second) plan.cells.push_back(std::move(cell));
+      cells.add(std::move(cell));
     }
-    const std::string notice = experiment->data_notice(overrides.corpus);
-    if (!notice.empty() && std::ranges::find(plan.notices, notice) == plan.notices.end()) {
-      plan.notices.push_back(notice);
-    }
+    for (const std::string& text : planner.off_budget()) add_once(plan.off_budget, text);
+    add_once(plan.notices, experiment->data_notice(overrides.corpus));
     plan.sweeps.push_back(std::move(planned));
   }
+  plan.cells = std::move(cells.cells);
   for (const Axis& axis : overrides.axes) {
     if (overrides.used.contains(axis.place)) continue;
     std::vector<std::string> known;

@@ -22,6 +22,8 @@ struct Cell {
   int blocks = 1;
   std::string row;                  ///< equal for cells that differ only in length
   std::string corpus, data_digest;  ///< as of a Case
+  /// What match_state_bytes chose here, for notes.matched_state: one for each budget.
+  json matched_state = json::array();
 
   Identity identity() const { return {id, experiment->name(), experiment->spec_version(), axes}; }
   std::string device() const { return axes.value("device", "cpu"); }  ///< type, without an index
@@ -45,7 +47,8 @@ struct Plan {
   std::vector<Cell> cells;  ///< each once, in the order of the files
   std::vector<PlannedSweep> sweeps;
   std::string profile;
-  std::vector<std::string> notices;  ///< on the data, each once
+  std::vector<std::string> notices;     ///< on the data, each once
+  std::vector<std::string> off_budget;  ///< states that match_state_bytes got no nearer, each once
 };
 
 /// Every cell of the sweeps, of all shards. Throws InputError or OptionError with the place of what

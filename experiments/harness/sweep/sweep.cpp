@@ -16,6 +16,7 @@ namespace lavo {
 namespace {
 
 constexpr size_t kMostCells = 1'000'000;
+constexpr int64_t kFewestBytes = 4, kMostBytes = int64_t{1} << 40;  // of a state
 
 std::string kind_of(const toml::node& node) {
   if (node.is_table()) return "a table";
@@ -25,6 +26,24 @@ std::string kind_of(const toml::node& node) {
   if (node.is_floating_point()) return "a number";
   if (node.is_boolean()) return "true or false";
   return "a date or time";
+}
+
+/// Throws InputError, which begins with the place, where an axis of this name has other values.
+void check_match_values(const Axis& axis) {
+  for (const json& value : axis.values) {
+    if (axis.name == kMatchStateBytes) {
+      const bool is_size =
+          value.is_number_integer() && value >= kFewestBytes && value <= kMostBytes;
+      require<InputError>(is_size,
+                          "{}: '{}' must be an integer {} ... {}, bytes of a state, got {}",
+                          axis.place, axis.name, kFewestBytes, kMostBytes, value.dump());
+    } else if (axis.name == kMatchStateBy) {
+      require<InputError>(value.is_string(),
+                          "{}: '{}' must be text, the name of an axis or option, "
+                          "got {}",
+                          axis.place, axis.name, value.dump());
+    }
+  }
 }
 
 /// Reads the parts of one file; every message starts with the place in it.
@@ -98,24 +117,15 @@ class Reader {
       const auto& at = entry.first->source().begin;
       return std::pair(at.line, at.column);
     });
-    for (const auto& [key, node] : entries) {
-      Axis axis{std::string(key->str()), {}, place(key->source())};
-      if (const toml::array* list = node->as_array()) {
-        require<InputError>(lists,
-                            "{}: '{}' in [{}] must be one value, got a list: lists are for [axes]",
-                            axis.place, axis.name, where);
-        require<InputError>(!list->empty(), "{}: '{}' in [{}] has no values", axis.place, axis.name,
-                            where);
-        for (const toml::node& item : *list) axis.values.push_back(value(axis.name, item));
-        axis.is_list = true;
-      } else {
-        // A word may stand for a list of mechanisms.
-        require<InputError>(where != "axes" || (axis.name == "mechanism" && node->is_string()),
-                            "{}: '{}' in [axes] must be a list, got {}", axis.place, axis.name,
-                            kind_of(*node));
-        axis.values.push_back(value(axis.name, *node));
-      }
-      result.push_back(std::move(axis));
+    for (const auto& [key, node] : entries) result.push_back(axis(*key, *node, where, lists));
+    return result;
+  }
+
+  /// Those of match_state_* that stand in the file itself, or in a profile.
+  std::vector<Axis> matching(const toml::table& in) const {
+    std::vector<Axis> result;
+    for (const auto& [key, node] : in) {
+      if (is_match_key(key.str())) result.push_back(axis(key, node, "the file", /*lists=*/true));
     }
     return result;
   }
@@ -164,6 +174,32 @@ class Reader {
   }
 
  private:
+  Axis axis(const toml::key& key, const toml::node& node, const std::string& where,
+            bool lists) const {
+    Axis axis{std::string(key.str()), {}, place(key.source())};
+    require<InputError>(!is_match_key(axis.name) || (where != "fixed" && where != "axes"),
+                        "{}: '{}' is no axis: it stands above the tables of the file, in "
+                        "[profile.NAME] or in [[cells]], got it in [{}]",
+                        axis.place, axis.name, where);
+    if (const toml::array* list = node.as_array()) {
+      require<InputError>(lists,
+                          "{}: '{}' in [{}] must be one value, got a list: lists are for [axes]",
+                          axis.place, axis.name, where);
+      require<InputError>(!list->empty(), "{}: '{}' in [{}] has no values", axis.place, axis.name,
+                          where);
+      for (const toml::node& item : *list) axis.values.push_back(value(axis.name, item));
+      axis.is_list = true;
+    } else {
+      // A word may stand for a list of mechanisms.
+      require<InputError>(where != "axes" || (axis.name == "mechanism" && node.is_string()),
+                          "{}: '{}' in [axes] must be a list, got {}", axis.place, axis.name,
+                          kind_of(node));
+      axis.values.push_back(value(axis.name, node));
+    }
+    check_match_values(axis);
+    return axis;
+  }
+
   std::string file_;
 };
 
@@ -184,7 +220,19 @@ void erase(std::vector<Axis>& axes, const std::string& name) {
   std::erase_if(axes, [&](const Axis& axis) { return axis.name == name; });
 }
 
+/// A list in [[cells]] is an axis too; a single value is that table's point.
+void replace_lists(Sweep& sweep, const Axis& axis) {
+  for (auto& table : sweep.cells) {
+    const auto found = find(table, axis.name);
+    if (found != table.end() && found->is_list) *found = axis;
+  }
+}
+
 void apply_profile(Sweep& sweep, const Reader& reader, const toml::table& profile) {
+  for (const Axis& axis : reader.matching(profile)) {
+    put(sweep.match, axis);
+    replace_lists(sweep, axis);
+  }
   for (const Axis& axis : reader.axes(reader.table(profile, "fixed"), "fixed", false)) {
     erase(sweep.axes, axis.name);
     put(sweep.fixed, axis);
@@ -195,10 +243,7 @@ void apply_profile(Sweep& sweep, const Reader& reader, const toml::table& profil
       erase(sweep.fixed, axis.name);
       put(sweep.axes, axis);
     }
-    for (auto& table : sweep.cells) {  // a list there is an axis too; a single value is its point
-      const auto found = find(table, axis.name);
-      if (found != table.end() && found->is_list) *found = axis;
-    }
+    replace_lists(sweep, axis);
   }
   sweep.limits.update(reader.limits(reader.table(profile, "limits")));
 }
@@ -225,9 +270,25 @@ void multiply(const std::vector<Axis>& layers, int table, std::vector<Point>& po
 }  // namespace
 
 void Sweep::override_axis(const Axis& axis) {
+  check_match_values(axis);
   erase(fixed, axis.name);
-  put(axes, axis);
+  put(is_match_key(axis.name) ? match : axes, axis);
   for (auto& table : cells) put(table, axis);
+}
+
+void Sweep::check_match() const {
+  const Axis* by = nullptr;
+  const auto look = [&](const std::vector<Axis>& in, bool has_bytes) {
+    for (const Axis& axis : in) {
+      has_bytes = has_bytes || axis.name == kMatchStateBytes;
+      if (axis.name == kMatchStateBy) by = &axis;
+    }
+    return has_bytes;
+  };
+  bool has_bytes = look(match, false);
+  for (const auto& table : cells) has_bytes = look(table, has_bytes);
+  require<InputError>(has_bytes || !by, "{}: '{}' stands without {}", by ? by->place : "",
+                      kMatchStateBy, kMatchStateBytes);
 }
 
 std::string Sweep::place_of(const std::string& axis, int table) const {
@@ -241,6 +302,7 @@ std::string Sweep::place_of(const std::string& axis, int table) const {
     return found->place;
   }
   const Axis* found = search(fixed);
+  if (!found) found = search(match);
   return found ? found->place : "";
 }
 
@@ -248,8 +310,8 @@ Sweep read_sweep(const std::filesystem::path& file, const std::string& profile) 
   const Reader reader(file.string());
   const toml::table root = parse_toml(read_text(file), file.string());
   reader.known_keys(root, "key",
-                    {"name", "experiment", "description", "fixed", "axes", "cells", "only",
-                     "exclude", "limits", "profile"});
+                    {"name", "experiment", "description", kMatchStateBytes, kMatchStateBy, "fixed",
+                     "axes", "cells", "only", "exclude", "limits", "profile"});
   Sweep sweep;
   sweep.file = file.string();
   sweep.name = reader.text(root, "name", file.stem().string());
@@ -265,6 +327,7 @@ Sweep read_sweep(const std::filesystem::path& file, const std::string& profile) 
   sweep.experiment = reader.text(root, "experiment", "");
   sweep.experiment_place = reader.place(*root.get("experiment"));
   sweep.description = reader.text(root, "description", "");
+  sweep.match = reader.matching(root);
   sweep.fixed = reader.axes(reader.table(root, "fixed"), "fixed", false);
   sweep.axes = reader.axes(reader.table(root, "axes"), "axes", true);
   for (const Axis& axis : sweep.axes) {
@@ -289,7 +352,8 @@ Sweep read_sweep(const std::filesystem::path& file, const std::string& profile) 
     for (const auto& [key, node] : *profiles) {
       require<InputError>(node.is_table(), "{}: [profile.{}] must be a table, got {}",
                           reader.place(node), key.str(), kind_of(node));
-      reader.known_keys(*node.as_table(), "key", {"fixed", "axes", "limits"});
+      reader.known_keys(*node.as_table(), "key",
+                        {kMatchStateBytes, kMatchStateBy, "fixed", "axes", "limits"});
       // The others are read as well, so that a mistake shows whichever profile is run.
       Sweep other = sweep;
       apply_profile(key.str() == profile ? sweep : other, reader, *node.as_table());
@@ -300,13 +364,15 @@ Sweep read_sweep(const std::filesystem::path& file, const std::string& profile) 
 
 std::vector<Point> combinations(const Sweep& sweep) {
   std::vector<Point> points;
+  std::vector<Axis> everywhere = sweep.match;
+  everywhere.insert(everywhere.end(), sweep.fixed.begin(), sweep.fixed.end());
   if (sweep.has_product) {
-    std::vector<Axis> layers = sweep.fixed;
+    std::vector<Axis> layers = everywhere;
     layers.insert(layers.end(), sweep.axes.begin(), sweep.axes.end());
     multiply(layers, -1, points);
   }
   for (size_t i = 0; i < sweep.cells.size(); ++i) {
-    std::vector<Axis> layers = sweep.fixed;
+    std::vector<Axis> layers = everywhere;
     for (const Axis& axis : sweep.cells[i]) erase(layers, axis.name);
     layers.insert(layers.end(), sweep.cells[i].begin(), sweep.cells[i].end());
     multiply(layers, static_cast<int>(i), points);

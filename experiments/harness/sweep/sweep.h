@@ -4,6 +4,8 @@
 //   name = "window"                     # of the sweep; its file's name by default
 //   experiment = "efficiency"
 //   description = "one sentence"        # optional
+//   match_state_bytes = 33280           # match_state.h: solves for an axis or option of each cell, so
+//   match_state_by = "window"           # that its state has about this size; with _by, for that one
 //   [fixed]                             # the same in every cell
 //   head_dim = 64
 //   [axes]                              # the cells are the product of these lists
@@ -18,8 +20,8 @@
 //   [[exclude]]                         # cells not wanted
 //   when = "mechanism == 'vanilla' and length > 65536"
 //   [limits]                            # limits.h
-//   [profile.smoke.axes]                # smoke, quick, mid, paper: the same three tables again;
-//   length = [64]                       # what is named here replaces what stands above
+//   [profile.smoke.axes]                # smoke, quick, mid, paper: the same three tables again, and
+//   length = [64]                       # match_state_*; what is named here replaces what stands above
 #pragma once
 
 #include <filesystem>
@@ -31,6 +33,12 @@
 #include "lavo/core/options.h"
 
 namespace lavo {
+
+/// Keys of the file, of a profile and of [[cells]] that are no axes; several values multiply.
+inline const std::string kMatchStateBytes = "match_state_bytes", kMatchStateBy = "match_state_by";
+inline bool is_match_key(std::string_view name) {
+  return name == kMatchStateBytes || name == kMatchStateBy;
+}
 
 inline const std::vector<std::string> kProfiles = {"smoke", "quick", "mid", "paper"};
 
@@ -54,6 +62,8 @@ struct Sweep {
   std::string experiment;
   std::string experiment_place;
   std::string description;
+  std::vector<Axis>
+      match;  ///< match_state_bytes and match_state_by, of the product and of [[cells]]
   std::vector<Axis> fixed;
   std::vector<Axis> axes;
   std::vector<std::vector<Axis>> cells;
@@ -63,13 +73,16 @@ struct Sweep {
   json limits = json::object();  ///< checked, without defaults
   std::string limits_place;
 
-  /// Sets an axis from the command line: in the product, and in every [[cells]] table.
+  /// Sets an axis, or a match_state_*, from the command line: in the product, and in every [[cells]]
+  /// table.
   void override_axis(const Axis& axis);
+  /// Throws InputError where match_state_by stands alone.
+  void check_match() const;
   /// Where a name's value was written, in the `table`-th of [[cells]] or (-1) in the product.
   std::string place_of(const std::string& name, int table) const;
 };
 
-/// One combination of the values, before defaults are filled in.
+/// One combination of the values, match_state_* among them, before defaults are filled in.
 struct Point {
   json axes = json::object();
   int table = -1;  ///< which of [[cells]] it comes from; -1: the product

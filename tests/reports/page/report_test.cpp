@@ -208,6 +208,34 @@ TEST_CASE("records without what a figure wants leave the rest of the report whol
   CHECK_NOTHROW(report::write_report({other.path}, other.path / "report", /*draw=*/false));
 }
 
+TEST_CASE("states that a sweep sized stand on the page once, with their ratio") {
+  const TemporaryDirectory run, out;
+  make_run(run.path);
+  json results = read_json(run.file("results.json"));
+  int noted = 0;
+  for (json& cell : results["cells"]) {
+    if (cell["axes"]["mechanism"] != "performer") continue;
+    cell["notes"]["matched_state"] = {{{"by", "feature_count"},
+                                       {"value", 77},
+                                       {"budget_bytes", 20480},
+                                       {"counted_bytes", 20224},
+                                       {"true_bytes", 40448},
+                                       {"ratio", 0.9875}}};
+    ++noted;
+  }
+  REQUIRE(noted > 3);
+  std::ofstream(run.file("results.json")) << results;
+  report::write_report({run.path}, out.path, /*draw=*/false);
+  const std::string page = without_scripts(read_text(out.file("index.html")));
+  const size_t section = page.find("id=\"matched-states\"");
+  REQUIRE(section != std::string::npos);
+  for (const char* text : {"feature_count 77", "<data value=\"20480", "<data value=\"0.9875"}) {
+    CHECK(page.find(text, section) != std::string::npos);
+  }
+  // Once for each experiment that has such cells.
+  CHECK(all_between(page, "feature_count 7", "7<").size() <= 3);
+}
+
 TEST_CASE("every chart is drawn by a browser without a network") {
   if (!report::find_python("vl_convert")) {
     skip("no Python with vl-convert");
