@@ -37,7 +37,7 @@ class LogLinear final : public MechanismOf<LogLinear> {
   static constexpr auto kName = "log_linear";
   static constexpr auto kTitle = "log-linear Mamba-2";
   static constexpr auto kCitation = "Guo et al. 2025, arXiv:2506.04761";
-  static constexpr auto kGroup = "recurrent";
+  static constexpr auto kGroup = "state space";
   static Patterns supported() { return recurrent_patterns(); }
   static json own_layer() { return mamba_layer(); }
 

@@ -18,7 +18,7 @@ class Mamba2 final : public MechanismOf<Mamba2, DeltaMechanism> {
   static constexpr auto kName = "mamba2";
   static constexpr auto kTitle = "Mamba-2 (SSD)";
   static constexpr auto kCitation = "Dao and Gu 2024, arXiv:2405.21060";
-  static constexpr auto kGroup = "recurrent";
+  static constexpr auto kGroup = "state space";
   static Patterns supported() { return recurrent_patterns(); }
   static json own_layer() { return mamba_layer(); }
 

@@ -95,6 +95,11 @@ Prediction Recall::predict(const json& axes, const json&) const {
                           cost.memory_bytes + cost.backward_memory_bytes};
 }
 
+StateUse Recall::state_use(const json& axes) const {
+  const auto [a, options] = read_cell<RecallAxes>(kRecall, axes);
+  return {.mechanism = a.mechanism, .options = options, .setting = recall_setting(layer_sizes(a))};
+}
+
 // The number is raised when the sequences of a seed become others.
 std::string Recall::data_digest(const json& axes, const std::string&) const {
   return task_of(read_cell<RecallAxes>(kRecall, axes).first).name + "/1";

@@ -34,6 +34,8 @@ class Recall final : public Experiment {
   json resolve(const json& given) const override;
   std::string refused(const json& axes) const override;
   Prediction predict(const json& axes, const json& limits) const override;
+  std::string width_axis() const override { return "head_dim"; }
+  StateUse state_use(const json& axes) const override;
   std::string data_digest(const json& axes, const std::string& corpus) const override;
   bool runs_alone() const override { return false; }
   Outcome run(const Case& cell) const override;
