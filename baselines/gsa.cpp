@@ -29,7 +29,9 @@ std::vector<InputSpec> Gsa::inputs() const {
   };
   LayerRule rest;
   rest.kind = LayerRule::Kind::kDerived;
-  rest.join = [](const Tensor&, const Inputs& so_far) { return -torch::expm1(so_far["log_decay"]); };
+  rest.join = [](const Tensor&, const Inputs& so_far) {
+    return -torch::expm1(so_far["log_decay"]);
+  };
   return {{.name = "log_decay",
            .letters = "BHSM",
            .meaning = "natural logarithm of the decay of each slot, <= 0",

@@ -89,14 +89,13 @@ TEST_CASE("a switch of a layer enters an id where it is not what the layer says"
   CHECK(plain == id(json::object()));
   CHECK(plain == id({{"conv", "none"}, {"expand_v", 1}}));
   CHECK(own == id({{"layer", "own"}, {"conv", "short"}, {"expand_v", 2}}));
-  const std::set<std::string> different = {
-      plain,
-      own,
-      id({{"layer", "equal"}}),
-      id({{"layer", "own"}, {"conv", "none"}}),
-      id({{"conv", "short"}}),
-      id({{"layer", "own"}, {"expand_v", 1}}),
-      id({{"layer", "own"}, {"position_encoding", "rope"}})};
+  const std::set<std::string> different = {plain,
+                                           own,
+                                           id({{"layer", "equal"}}),
+                                           id({{"layer", "own"}, {"conv", "none"}}),
+                                           id({{"conv", "short"}}),
+                                           id({{"layer", "own"}, {"expand_v", 1}}),
+                                           id({{"layer", "own"}, {"position_encoding", "rope"}})};
   CHECK(different.size() == 7);
   const json axes = models.resolve({{"mechanism", "gated_deltanet"}, {"layer", "own"}});
   CHECK_FALSE(axes.contains("conv"));
