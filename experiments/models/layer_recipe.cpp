@@ -6,7 +6,7 @@
 namespace lavo {
 namespace {
 
-constexpr auto kPosition = "position_encoding";
+constexpr auto kPositionAxis = "position_encoding";
 
 json plain_recipe(const Entry& mechanism, int64_t heads) {
   const auto position = static_cast<size_t>(default_position(mechanism));
@@ -20,14 +20,15 @@ json plain_recipe(const Entry& mechanism, int64_t heads) {
           {"expand_v", 1.0},
           {"qk_heads", heads},
           {"kv_heads", heads},
-          {kPosition, kPositionEncodings.at(position)}};
+          {kPositionAxis, kPositionEncodings.at(position)}};
 }
 
 }  // namespace
 
 const json& equal_layer() {
-  static const json recipe = {{"conv", "short"},       {"activation", "silu"}, {"qk_norm", "rms"},
-                              {"output_gate", "silu"}, {"output_norm", "rms"}, {kPosition, "rope"}};
+  static const json recipe = {{"conv", "short"},      {"activation", "silu"},
+                              {"qk_norm", "rms"},     {"output_gate", "silu"},
+                              {"output_norm", "rms"}, {kPositionAxis, "rope"}};
   return recipe;
 }
 
@@ -41,7 +42,7 @@ json layer_recipe(LayerKind kind, const Entry& mechanism, int64_t heads) {
 LayerSwitches filled(const LayerSwitches& given, LayerKind kind, const Entry& mechanism,
                      int64_t heads) {
   json all = layer_recipe(kind, mechanism, heads);
-  all.erase(kPosition);
+  all.erase(kPositionAxis);
   const json wanted = write_options(given);
   for (const auto& [name, value] : wanted.items()) {
     if (!value.is_null()) all[name] = value;
@@ -62,7 +63,8 @@ LayerSwitches recorded(const LayerSwitches& filled, LayerKind kind, const Entry&
 
 PositionEncoding position_of(LayerKind kind, const Entry& mechanism) {
   const json recipe = layer_recipe(kind, mechanism, /*heads=*/1);
-  const auto found = std::ranges::find(kPositionEncodings, recipe.at(kPosition).get<std::string>());
+  const auto found =
+      std::ranges::find(kPositionEncodings, recipe.at(kPositionAxis).get<std::string>());
   return static_cast<PositionEncoding>(found - kPositionEncodings.begin());
 }
 

@@ -10,11 +10,11 @@
 namespace lavo {
 namespace {
 
-LayerSwitches filled_switches(const ModelAxes& a) {
+LayerSwitches switches_of_axes(const ModelAxes& a) {
   return filled(a.switches, a.layer, find_mechanism(a.mechanism), a.heads);
 }
 
-LayerSizes sizes_of(const ModelAxes& a) { return sizes_of(a.width, a.heads, filled_switches(a)); }
+LayerSizes sizes_of(const ModelAxes& a) { return sizes_of(a.width, a.heads, switches_of_axes(a)); }
 
 Setting setting_of(const ModelAxes& a, int64_t longest = 0) {
   const LayerSizes sizes = sizes_of(a);
@@ -129,7 +129,7 @@ TransformerOptions model_of(const ModelAxes& a) {
           .heads = a.heads,
           .context = a.context,
           .layer = a.layer,
-          .switches = filled_switches(a)};
+          .switches = switches_of_axes(a)};
 }
 
 TrainingOptions training_of(const ModelAxes& a) {

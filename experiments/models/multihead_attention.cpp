@@ -50,7 +50,7 @@ Tensor first_shift(double exponent, int64_t width, const LayerOptions& options) 
   return 1 - (torch::arange(width) / static_cast<double>(width)).pow(exponent * left);
 }
 
-LayerSwitches filled_switches(const MixerChoice& choice, const LayerOptions& options) {
+LayerSwitches switches_of_layer(const MixerChoice& choice, const LayerOptions& options) {
   return filled(options.switches, options.kind, find_mechanism(choice.name), options.heads);
 }
 
@@ -59,9 +59,9 @@ LayerSwitches filled_switches(const MixerChoice& choice, const LayerOptions& opt
 MultiheadAttention::MultiheadAttention(const MixerChoice& choice, const LayerOptions& options,
                                        at::Generator& generator)
     : options_(options),
-      sizes_(sizes_of(options.width, options.heads, filled_switches(choice, options))),
+      sizes_(sizes_of(options.width, options.heads, switches_of_layer(choice, options))),
       rotary_(sizes_.D) {
-  options_.switches = filled_switches(choice, options);
+  options_.switches = switches_of_layer(choice, options);
   const int64_t M = sizes_.M, H = options.heads;
   const bool rope = options.position == PositionEncoding::kRope;
   require<OptionError>(!rope || sizes_.D % 2 == 0,
