@@ -258,12 +258,12 @@ Tensor Lavo::combine(const Tensor& global, const Tensor& local) const {
   return plus(times(local, mix), times(global, 1 - mix));
 }
 
-int64_t Lavo::tile_tokens(const Shape& s) const {
+int64_t Lavo::tile_tokens(const Shape& s, torch::Device device) const {
   // A tile's widest temporary stays in cache; the operators' own cost is spread over its tokens.
   const double token_bytes =
       4.0 * static_cast<double>(s.B * s.H) * static_cast<double>(std::max(options_.bases, s.D));
   const bool aligned = options_.dissect && options_.window <= kWidestAlignedWindow;
-  return tile_length(token_bytes, aligned ? options_.window : 1);
+  return tile_length(token_bytes, aligned ? options_.window : 1, device);
 }
 
 Tensor Lavo::attend(const Inputs& in, State* state) {
@@ -277,7 +277,7 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   if (local && state) keys = stream_keys(carried.window, in, first);
   const Tensor bias = relative_bias_.defined() ? to_compute(relative_bias_) : Tensor();
   const bool naive = implementation() == Implementation::kNaive;
-  const auto lengths = naive ? std::vector{T} : tile_lengths(T, tile_tokens(in.shape()), first);
+  const auto lengths = naive ? std::vector{T} : tile_lengths(T, tile_tokens(in.shape(), in.query.device()), first);
   const auto queries = in.query.split_with_sizes(lengths, 2);
   std::optional<GlobalPart> memory;
   std::vector<Tensor> read;

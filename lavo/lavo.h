@@ -88,7 +88,7 @@ class Lavo final : public MechanismOf<Lavo> {
   Windows windows(bool causal) const { return {options_.window, options_.look_back, causal}; }
   LavoBases bases(const Inputs& in) const;
   AddressedMemory addressed(const Inputs& in) const;
-  int64_t tile_tokens(const Shape& shape) const;
+  int64_t tile_tokens(const Shape& shape, torch::Device device = torch::kCPU) const;
   Cost cost_with_addresses(const Shape& shape, Pattern pattern, bool local, bool global) const;
   Tensor part_weights(const Inputs& in) const;  ///< (2, H): of the memory, of the window
   /// The memory of a call of the operator; false where it has none like it.

@@ -56,13 +56,13 @@ std::string attend_refusal(const AttendFacts& facts) {
   if (facts.memory != "none" && facts.E != facts.D) {
     return "with a memory the value width must be that of the query";
   }
-  if (facts.device == at::kCPU) {
+  if (facts.device.is_cpu()) {
     return std::min(facts.S, (facts.look_back + 2) * facts.window) > kWidestWindow
                ? "windows of more than 16384 keys are composed"
                : "";
   }
-  if (facts.device != at::kCUDA) {
-    return "there are no kernels for " + c10::DeviceTypeName(facts.device, /*lower=*/true);
+  if (!facts.device.is_cuda()) {
+    return "there are no kernels for " + c10::DeviceTypeName(facts.device.type(), /*lower=*/true);
   }
   std::string why = composed_on_cuda(facts);
 #ifdef LAVO_CUDA

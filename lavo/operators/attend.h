@@ -3,7 +3,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/core/DeviceType.h>
+#include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
 #include <functional>
@@ -60,7 +60,7 @@ at::Tensor attend(const AttendInputs& in);
 
 /// What decides whether a kernel takes a call, known before there are tensors. Letters as above.
 struct AttendFacts {
-  c10::DeviceType device = c10::DeviceType::CPU;
+  c10::Device device = c10::DeviceType::CPU;
   c10::ScalarType type = c10::ScalarType::Float;  ///< of query, key and value
   int64_t B = 1, H = 1, T = 1, S = 1, D = 64, E = 64, R = 64;
   std::string memory = "none";

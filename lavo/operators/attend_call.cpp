@@ -96,7 +96,7 @@ AttendInputs checked(AttendInputs in, int64_t past) {
 
 AttendFacts facts_of(const AttendInputs& in) {
   const bool has_bases = in.key_bases.defined();
-  return {.device = in.query.device().type(),
+  return {.device = in.query.device(),
           .type = in.query.scalar_type(),
           .B = in.query.size(0),
           .H = in.query.size(1),

@@ -7,7 +7,7 @@ namespace lavo {
 
 AttendFacts facts_of(const CallFacts& call) {
   const Shape& s = call.shape;
-  return {.device = call.device.type(),
+  return {.device = call.device,
           .type = call.type,
           .B = s.B,
           .H = s.H,

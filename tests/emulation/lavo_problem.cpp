@@ -48,6 +48,7 @@ std::string LavoProblem::name() const {
   if (padded) text += " padded";
   if (own_bases) text += " own bases";
   if (weighted) text += " weighted";
+  if (tokens_only) text += " gradients of tokens";
   return text;
 }
 

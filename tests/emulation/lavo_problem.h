@@ -19,6 +19,7 @@ struct LavoProblem {
   bool own_bases = false;     ///< bases for each head
   bool padded = false;        ///< some keys are padding
   bool weighted = false;      ///< factors other than the 1/2 of the paper
+  bool tokens_only = false;   ///< gradients of bases and bias are not wanted
   Vector q{}, k{}, v{}, y{}, key_bases{}, value_bases{}, bias{}, weights{}, output_gradient{};
   std::vector<bool> real{};  ///< (batch, length)
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // lavo::attend on the GPU: what the kernels do not take is an error here, and is composed by
 // mechanisms, which ask can_attend first.
+#include <ATen/cuda/CUDAContext.h>
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -38,6 +40,11 @@ cuda::LavoShape shape_of(const AttendFacts& f) {
   s.bases = counted(f.R);
   s.window = f.window > 0 ? counted(f.window) : 1;
   return s;
+}
+
+cuda::DeviceLimits limits_of(c10::Device device) {
+  const cudaDeviceProp* const p = at::cuda::getDeviceProperties(device.index());
+  return {10 * p->major + p->minor, static_cast<int64_t>(p->sharedMemPerBlockOptin)};
 }
 
 float* floats(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
@@ -115,7 +122,7 @@ Results attend_backward_cuda(const AttendBackward& given) {
     projected = at::empty({s.batch, s.heads, s.length, s.bases}, p.in.query.options());
     to.context = rows_of(projected);
   }
-  const at::Tensor workspace = scratch(weights, cuda::lavo_workspace_floats(s));
+  const at::Tensor workspace = scratch(weights, cuda::lavo_workspace_floats(s, to));
   C10_CUDA_CHECK(static_cast<cudaError_t>(
       cuda::lavo_backward(s, p.call, rows_of(upstream), nullptr, to, floats(workspace),
                           c10::cuda::getCurrentCUDAStream(given.in.query.get_device()))));
@@ -135,7 +142,10 @@ Results attend_backward_cuda(const AttendBackward& given) {
 }  // namespace
 
 std::string attend_refusal_cuda(const AttendFacts& f) {
-  const char* const why = cuda::why_not(shape_of(f));
+  const cuda::LavoShape shape = shape_of(f);
+  const bool present = c10::cuda::device_count() > 0;  // else nothing is known of its limits
+  const char* const why =
+      present ? cuda::why_not(shape, limits_of(f.device)) : cuda::why_not(shape);
   return why ? std::string(why) + " on CUDA" : "";
 }
 

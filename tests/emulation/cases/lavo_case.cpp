@@ -10,6 +10,9 @@ template decltype(lavo::cuda::lavo_forward) lavo::cuda::launch_forward<Shared>;
 template decltype(lavo::cuda::lavo_backward) lavo::cuda::launch_backward<Shared>;
 #else
 
+#include <algorithm>
+
+#include "lavo/kernels/cuda/lavo/plan.h"
 #include "tests/emulation/kernel_case.h"
 #include "tests/emulation/lavo_run.h"
 
@@ -89,6 +92,7 @@ bool lavo_values() {
       good &=
           check({.shape = shape(element, memory, 140, width, width, 32), .heads_inside = true}, 3);
       good &= check({.shape = shape(element, memory, 70, 32, 24, 8), .padded = true}, 4);
+      good &= check({.shape = shape(element, memory, 140, 32, 32, 16), .tokens_only = true}, 5);
       LavoProblem stream{shape(element, memory, 37, 40, 24, 16)};
       stream.shape.heads = 2;
       stream.own_bases = stream.weighted = stream.heads_inside = true;
@@ -115,10 +119,79 @@ bool lavo_values() {
   return good;
 }
 
+// Shared memory that a block may have (CUDA C++ programming guide, technical specifications).
+constexpr DeviceLimits kA100{80, 163 * 1024}, kA10{86, 99 * 1024}, kL4{89, 99 * 1024},
+    kH100{90, 227 * 1024}, kB200{100, 227 * 1024}, kRtx50{120, 99 * 1024};
+
+bool expect(const char* what, bool holds) {
+  return report("limits", what, 0, holds ? "" : "does not hold");
+}
+
+/// What a block needs, by hand: rows of d or r elements and 8 of padding (float32: 4), tiles of 64.
+/// q, k, v, g; one or two sets of bases; staged rows; probabilities and their gradients; then
+/// floats: 4 + 2 rows of means, 3 sides rows, 2 windows; 65 counts.
+int64_t bytes_by_hand(const LavoShape& s, int sides) {
+  const int64_t size = s.element == kFloat32 ? 4 : 2, pad = 16 / size;
+  const int64_t d = s.width + pad, r = s.bases + pad, span = std::max(s.window, 16) + pad;
+  const int64_t means = (s.memory == kKeyValue ? 2 : 1) * s.bases,
+                sets = s.memory == kContext ? 2 : 1;
+  const auto whole = [](int64_t bytes) { return (bytes + 15) / 16 * 16; };
+  const int64_t memory =
+      s.memory == kNone ? 0 : size * (sets * s.bases * d + 64 * r) + 4 * (4 + 2) * means;
+  return size * (4 * 64 * d + 2 * 64 * span) + memory + 4 * 3 * sides * 64 + whole(8 * s.window) +
+         whole(4 * 65);
+}
+
+/// Every instance at every window: those that no GPU can launch are refused before they are.
+bool limits() {
+  int instances = 0;
+  bool good = true, small = true, all_old = true;
+  for (const Element element : {kBfloat16, kFloat16, kFloat32})
+    for (const Memory memory : {kNone, kShared, kKeyValue, kContext})
+      for (const int width : {32, 64, 128})
+        for (const int bases : {32, 64, 128}) {
+          const LavoShape one = shape(element, memory, 64, width, bases, 16);
+          if (memory == kNone ? bases != 64 : padded_bases(element, width, bases) != bases)
+            continue;
+          ++instances;
+          for (int window = 1; window <= 64; window *= 2) {
+            LavoShape s = one;
+            s.window = window;
+            const int64_t bytes = lavo_shared_bytes(s);
+            const bool two_sides =
+                memory != kNone && (width > 64 || bases * (memory == kShared ? 1 : 2) > 64);
+            good &= bytes == bytes_by_hand(s, two_sides ? 2 : 1);
+            all_old &= why_not(s, {75, 1 << 20}) != nullptr;
+            if (element != kFloat32 && width < 128 && (memory != kContext || bases < 128))
+              for (const DeviceLimits& device : {kA100, kA10, kL4, kH100, kB200, kRtx50})
+                small &= why_not(s, device) == nullptr;
+          }
+        }
+  good = expect("shared memory of every instance is what was counted by hand", good);
+  good &= expect("there are 63 instances", instances == 63);
+  good &= expect("16 bits and widths up to 64 fit into every GPU", small);
+  good &= expect("nothing runs before compute capability 8.0", all_old);
+  const auto fits = [](Element element, Memory memory, int width, int bases, int window,
+                       const DeviceLimits& device) {
+    return why_not(shape(element, memory, 64, width, bases, window), device) == nullptr;
+  };
+  for (const int window : {16, 64}) {
+    good &= expect("float32 of width 128 with context fits into no GPU",
+                   !fits(kFloat32, kContext, 128, 64, window, kH100));
+    good &= expect("float32 of width 128 fits into an H100 and not into an A100",
+                   fits(kFloat32, kShared, 128, 64, window, kH100) &&
+                       !fits(kFloat32, kShared, 128, 64, window, kA100));
+    good &= expect("width 128 fits into an A100 and not into an A10",
+                   fits(kBfloat16, kShared, 128, 64, window, kA100) &&
+                       !fits(kBfloat16, kShared, 128, 64, window, kA10));
+  }
+  return good;
+}
+
 class LavoCase final : public KernelCase {
  public:
   LavoCase() : KernelCase("lavo") {}
-  bool values() override { return lavo_values(); }
+  bool values() override { return lavo_values() && limits(); }
   std::vector<double> bits() override {
     LavoProblem problem{shape(kBfloat16, kShared, 300, 32, 32, 16)};
     problem.fill(1);

@@ -19,12 +19,15 @@ constexpr int kReduceThreads = 128;
 static __global__ void __launch_bounds__(kReduceThreads) reduce_kernel(const ReduceArguments a) {
   const int i = static_cast<int>(blockIdx.x) * kReduceThreads + thread_id();
   if (i >= a.count) return;
+  const int64_t batch_stride = static_cast<int64_t>(gridDim.y) * a.chunks * a.stride;
+  const float* const from = a.from + static_cast<int64_t>(blockIdx.y) * a.chunks * a.stride + i;
+  const int pieces = a.batches * a.chunks;
   float sum = 0;
-  for (int batch = 0; batch < a.batches; ++batch) {
-    const int64_t head = static_cast<int64_t>(batch) * gridDim.y + blockIdx.y;
-    const float* from = a.from + head * a.chunks * a.stride + i;
+  // One loop over both, unrolled: with one chunk a batch, loads would wait for each other's sums.
 #pragma unroll 8
-    for (int chunk = 0; chunk < a.chunks; ++chunk) sum += from[chunk * a.stride];
+  for (int piece = 0; piece < pieces; ++piece) {
+    const int batch = piece / a.chunks;
+    sum += from[batch * batch_stride + (piece - batch * a.chunks) * a.stride];
   }
   a.to[static_cast<int64_t>(blockIdx.y) * a.count + i] = sum;
 }

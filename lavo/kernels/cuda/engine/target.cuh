@@ -32,10 +32,16 @@ template <class... Parameters>
 int launch(void (*kernel)(Parameters...), dim3 grid, int threads, std::size_t shared_bytes,
            Stream stream, const std::common_type_t<Parameters>&... arguments) {
   if (shared_bytes > 48 * 1024) {  // more than that has to be asked for
-    const cudaError_t refused =
-        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes));
-    if (refused != cudaSuccess) return refused;
+    // The device's most, whatever this call needs: the attribute is the kernel's, and a thread with
+    // a smaller window would take it from under another thread's launch.
+    int device = 0, most = 0;
+    cudaError_t failed = cudaGetDevice(&device);
+    if (failed == cudaSuccess)
+      failed = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    if (failed == cudaSuccess)
+      failed = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                    cudaFuncAttributeMaxDynamicSharedMemorySize, most);
+    if (failed != cudaSuccess) return failed;
   }
   kernel<<<grid, threads, shared_bytes, stream>>>(arguments...);
   return cudaGetLastError();

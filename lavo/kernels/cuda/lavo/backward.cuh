@@ -46,16 +46,31 @@ struct BasesGradient {
   LAVO_DEVICE static int row() { return warp_id() % kRowGroups * 16; }
   LAVO_DEVICE static int column() { return warp_id() / kRowGroups * kColumns; }
 
-  /// += staged^T x over the tile's tokens, `staged` being `factor` times too large.
+  /// += staged^T x over the tile's tokens, `staged` being `factor` times too large. Tensor cores
+  /// truncate what they add to: float32 adds a tile up from zero, so that a long chunk's sum is
+  /// rounded once for each tile and not cut once for each product.
   LAVO_DEVICE void add(Tile<typename C::T> staged, Tile<typename C::T> x, float factor) {
-    if (kNarrow<C>) scale(value, factor);
+    if constexpr (std::is_same<typename C::T, float>::value) {  // whose digits truncation shows
+      float tile[kColumns / 8][4] = {};
+      multiply_tile(tile, staged, x);
+#pragma unroll
+      for (int block = 0; block < kColumns / 8; ++block)
+#pragma unroll
+        for (int e = 0; e < 4; ++e) value[block][e] += tile[block][e];
+    } else {
+      if (kNarrow<C>) scale(value, factor);
+      multiply_tile(value, staged, x);
+      if (kNarrow<C>) scale(value, 1 / factor);
+    }
+  }
+  LAVO_DEVICE static void multiply_tile(float (&to)[kColumns / 8][4], Tile<typename C::T> staged,
+                                        Tile<typename C::T> x) {
 #pragma unroll 1
     for (int t = 0; t < kTileRows; t += 16) {
       LeftOperand<typename C::T> a;
       load<true>(a, staged, t, row());
-      multiply_add(value, a, x, t, column());
+      multiply_add(to, a, x, t, column());
     }
-    if (kNarrow<C>) scale(value, 1 / factor);
   }
   LAVO_DEVICE void write(float* to) const {
 #pragma unroll
@@ -91,11 +106,14 @@ LAVO_DEVICE float memory_backward(const BackwardArguments& a, const S& s, const 
     __syncthreads();
   };
   const float factor = memory_factor<C>();
-  stage(acc[C::kMeans + 1], factor);
-  bases[C::kBasesSets - 1].add(s.staged, s.g, factor);
-  __syncthreads();
+  const bool wants_bases = a.to.key_bases != nullptr;
+  if (wants_bases) {
+    stage(acc[C::kMeans + 1], factor);
+    bases[C::kBasesSets - 1].add(s.staged, s.g, factor);
+    __syncthreads();
+  }
   stage(acc[C::kMeans], factor);
-  bases[0].add(s.staged, s.q, factor);
+  if (wants_bases) bases[0].add(s.staged, s.q, factor);
   multiply_by_bases<C>(dq, acc[C::kMeans], s.staged, s.key_bases, place);
   if (kNarrow<C>) scale(dq, 1 / factor);
 
@@ -139,7 +157,7 @@ LAVO_DEVICE float memory_backward(const BackwardArguments& a, const S& s, const 
       auto& dx = C::kMeans == 2 && m == 0 ? dk : dv;
       if (m > 0) __syncthreads();
       stage(acc[m], mean);
-      bases[0].add(s.staged, x, mean);
+      if (wants_bases) bases[0].add(s.staged, x, mean);
       multiply_by_bases<C>(dx, acc[m], s.staged, s.key_bases, place);
       if (kNarrow<C>) scale(dx, 1 / mean);
     }
@@ -285,7 +303,7 @@ __global__ void __launch_bounds__(C::kThreads) lavo_backward_kernel(const Backwa
       window_weight += window_backward<C>(s, window, place, weight.high, dq);
       __syncthreads();
       window_keys_backward<C>(s, window, place, dk, dv);
-      bias += bias_backward<C>(s, window);
+      if (a.to.bias != nullptr) bias += bias_backward<C>(s, window);
     }
     __syncthreads();
     const auto write = [&](const Rows& to, Tile<T> through, const float(&values)[C::kBlocksD][4]) {
@@ -297,9 +315,11 @@ __global__ void __launch_bounds__(C::kThreads) lavo_backward_kernel(const Backwa
     write(a.to.value, s.v, dv);
   }
   if constexpr (C::kHasMemory) {
+    if (a.to.key_bases != nullptr) {
 #pragma unroll
-    for (int set = 0; set < C::kBasesSets; ++set)
-      bases[set].write(partials + set * a.scratch.bases);
+      for (int set = 0; set < C::kBasesSets; ++set)
+        bases[set].write(partials + set * a.scratch.bases);
+    }
   }
   add_up<C::kThreads>(partials + a.scratch.bias_offset, bias / a.of.scale, 2 * a.of.window,
                       2 * a.of.window - 1, fixed.exchange);

@@ -34,7 +34,8 @@ struct LavoInputs {
   const int32_t* real_counts = nullptr;
 };
 
-/// Gradients; a null pointer is one that is not wanted. Those of bases are (heads, bases, width).
+/// Gradients; a null pointer is one that is not wanted, and for bases and bias no work is done
+/// then. Those of bases are (heads, bases, width).
 struct LavoGradients {
   Rows query, key, value;
   Rows context;  ///< of each head: (batch, heads, length, bases)
@@ -46,12 +47,26 @@ struct LavoGradients {
 
 constexpr int kNotBuilt = -1;  ///< returned by launchers for an instance that this build leaves out
 
-/// Why the kernels do not take this shape; null when they do. Float32 of width 128 needs 200 KiB of
-/// shared memory in the backward pass, which launchers refuse with an error where a GPU has less.
+/// Why the kernels take this shape on no GPU; null when there is one.
 const char* why_not(const LavoShape& shape);
 
-int64_t lavo_sums_floats(const LavoShape& shape);       ///< scratch of forward, of use to backward
-int64_t lavo_workspace_floats(const LavoShape& shape);  ///< scratch of backward
+/// What a GPU allows.
+struct DeviceLimits {
+  int capability = 80;               ///< 10 major + minor
+  int64_t shared_bytes = 99 * 1024;  ///< that a block may ask for (MaxSharedMemoryPerBlockOptin)
+};
+
+/// Shared memory of a block in the backward pass, which needs more of it than the forward pass, up
+/// to 253 KiB, more than any GPU has: float32 of width 128 with context and a window of 64.
+int64_t lavo_shared_bytes(const LavoShape& shape);
+
+/// Why the kernels do not take this shape on such a GPU, the backward pass not either; null when
+/// they do.
+const char* why_not(const LavoShape& shape, const DeviceLimits& device);
+
+int64_t lavo_sums_floats(const LavoShape& shape);  ///< scratch of forward, of use to backward
+/// Scratch of backward: more by bases * width a block where the bases' gradients are wanted.
+int64_t lavo_workspace_floats(const LavoShape& shape, const LavoGradients& wanted);
 
 /// o_t = weights_0 B_V^T (p_t (.) h^V_t) + weights_1 sum_j softmax_j(s q_t.k_j + P[t-j+W-1]) v_j,
 ///   p_t = softmax_i(s h^K_ti (B_K q_t)_i),   h_t = 1/t sum_{u<=t} B x_u,   s = 1 / sqrt(width)

@@ -11,19 +11,17 @@ namespace lavo::cuda {
 /// path through the code is enough.
 template <class C>
 constexpr bool is_built() {
-  constexpr Element kElement = element_of<typename C::T>();
 #ifdef __CUDACC__
-  constexpr bool kTested = true;
+  return true;
 #else
-  constexpr bool kTested =
-      kElement == Element::kBfloat16 ? C::kR == C::kD || !C::kHasMemory : C::kD == 32;
+  return std::is_same<typename C::T, __nv_bfloat16>::value ? C::kR == C::kD || !C::kHasMemory
+                                                           : C::kD == 32;
 #endif
-  return kTested && padded_bases(kElement, C::kD, C::kR) == C::kR;
 }
 
 template <class C, class Function>
-int call_if_built(Function&& call) {
-  if constexpr (is_built<C>())
+int call_if_there(Function&& call) {
+  if constexpr (padded_bases(element_of<typename C::T>(), C::kD, C::kR) == C::kR)
     return call(C());
   else
     return kNotBuilt;
@@ -32,15 +30,15 @@ int call_if_built(Function&& call) {
 template <class T, Memory kMemory, int kD, class Function>
 int with_bases(const LavoShape& s, Function&& call) {
   if constexpr (kMemory == Memory::kNone) {
-    return call_if_built<Instance<T, kMemory, kD, 64>>(call);
+    return call_if_there<Instance<T, kMemory, kD, 64>>(call);
   } else {
     switch (padded_bases(s.element, s.width, s.bases)) {
       case 32:
-        return call_if_built<Instance<T, kMemory, kD, 32>>(call);
+        return call_if_there<Instance<T, kMemory, kD, 32>>(call);
       case 64:
-        return call_if_built<Instance<T, kMemory, kD, 64>>(call);
+        return call_if_there<Instance<T, kMemory, kD, 64>>(call);
       default:
-        return call_if_built<Instance<T, kMemory, kD, 128>>(call);
+        return call_if_there<Instance<T, kMemory, kD, 128>>(call);
     }
   }
 }
@@ -77,7 +75,11 @@ template <class T>
 int forward_of(const LavoShape& s, const LavoInputs& in, const Rows& output, float* sums,
                Stream stream) {
   return with_instance<T>(s, [&](auto instance) {
-    return launch_forward<decltype(instance)>(s, in, output, sums, stream);
+    using C = decltype(instance);
+    if constexpr (is_built<C>())
+      return launch_forward<C>(s, in, output, sums, stream);
+    else
+      return kNotBuilt;
   });
 }
 
@@ -85,7 +87,11 @@ template <class T>
 int backward_of(const LavoShape& s, const LavoInputs& in, const Rows& output_gradient,
                 const float* sums, const LavoGradients& to, float* workspace, Stream stream) {
   return with_instance<T>(s, [&](auto instance) {
-    return launch_backward<decltype(instance)>(s, in, output_gradient, sums, to, workspace, stream);
+    using C = decltype(instance);
+    if constexpr (is_built<C>())
+      return launch_backward<C>(s, in, output_gradient, sums, to, workspace, stream);
+    else
+      return kNotBuilt;
   });
 }
 

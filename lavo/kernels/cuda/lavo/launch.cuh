@@ -54,7 +54,7 @@ inline int launch_reduce(const LavoShape& s, const float* partials, int64_t stri
 template <class C>
 int launch_backward(const LavoShape& s, const LavoInputs& in, const Rows& output_gradient,
                     const float* sums, const LavoGradients& to, float* workspace, Stream stream) {
-  const BackwardScratch scratch(s);
+  const BackwardScratch scratch(s, to);
   const int64_t blocks = static_cast<int64_t>(s.batch) * s.heads * chunk_count(s);
   float* suffixes = workspace + blocks * scratch.carries;
   float* partials = suffixes + blocks * scratch.suffixes;

@@ -5,12 +5,13 @@ namespace lavo::cuda {
 
 int means(const LavoShape& s) { return s.memory == Memory::kKeyValue ? 2 : 1; }
 
-BackwardScratch::BackwardScratch(const LavoShape& s) {
+BackwardScratch::BackwardScratch(const LavoShape& s, const LavoGradients& wanted) {
   const int64_t r = s.memory == Memory::kNone ? 0 : padded_bases(s.element, s.width, s.bases);
   carries = chunk_tiles(s) * means(s) * r;
   suffixes = means(s) * r;
   bases = r * s.width;
-  bias_offset = bases * (s.memory == Memory::kContext ? 2 : 1);
+  const int sets = wanted.key_bases == nullptr ? 0 : s.memory == Memory::kContext ? 2 : 1;
+  bias_offset = bases * sets;
   weights_offset = bias_offset + 2 * s.window - 1;
   partials = (weights_offset + 2 + 3) / 4 * 4;  // so that every block's can be written in pairs
 }
@@ -37,8 +38,8 @@ int64_t lavo_sums_floats(const LavoShape& s) {
   return chunks * s.heads * means(s) * s.width;
 }
 
-int64_t lavo_workspace_floats(const LavoShape& s) {
-  const BackwardScratch one(s);
+int64_t lavo_workspace_floats(const LavoShape& s, const LavoGradients& wanted) {
+  const BackwardScratch one(s, wanted);
   const int64_t blocks = static_cast<int64_t>(s.batch) * s.heads * chunk_count(s);
   return blocks * (one.carries + one.suffixes + one.partials) + lavo_sums_floats(s);
 }

@@ -23,10 +23,10 @@ inline int chunk_count(const LavoShape& s) { return chunk_count(s.batch, s.heads
 struct BackwardScratch {
   int64_t carries;   ///< [tiles of a chunk][means * R]: sums before each tile
   int64_t suffixes;  ///< [means * R]: sum of the means' gradients over the chunk
-  int64_t partials;  ///< gradients of bases, from 0 on, bias and weights
+  int64_t partials;  ///< gradients of bases, from 0 on and where wanted, bias and weights
   int64_t bases, bias_offset, weights_offset;
 
-  explicit BackwardScratch(const LavoShape& s);
+  BackwardScratch(const LavoShape& s, const LavoGradients& wanted);
 };
 
 }  // namespace lavo::cuda
