@@ -33,7 +33,7 @@ Tensor Lavo::part_weights(const Inputs& in) const {
 bool Lavo::add_memory(const Inputs& in, AttendInputs& call) const {
   const LavoBases b = bases(in);
   call.key_bases = b.key_HRD;
-  call.value_bases = b.value_HRD;
+  if (!b.value_HRD.is_same(b.key_HRD)) call.value_bases = b.value_HRD;
   switch (*options_.memory) {
     case MemoryKind::kShared:
       call.memory = "shared";

@@ -28,11 +28,13 @@ namespace lavo {
 struct AttendInputs {
   at::Tensor query, key, value;  ///< (B,H,T,D), (B,H,S,D), (B,H,S,E); E = D with a memory
   at::Tensor weights;            ///< (2,H) compute type: of the memory, of the window
-  at::Tensor key_bases = {}, value_bases = {};  ///< (H or 1,R,D) compute type
-  at::Tensor projected = {};                    ///< (B,S,R) compute type
-  at::Tensor bias = {};      ///< (H,(look_back + 2) W - 1) compute type; undefined: none
-  at::Tensor key_mask = {};  ///< (B,S) bool, true = real; undefined: all real
-  at::Tensor decay = {};     ///< (R) compute type, of the running mean; undefined: 1
+  /// (H or 1,R,D) compute type. Without value_bases key_bases are both, which is how to say so:
+  /// what autograd's hooks or autocast hand back of one tensor given twice are two.
+  at::Tensor key_bases = {}, value_bases = {};
+  at::Tensor projected = {};  ///< (B,S,R) compute type
+  at::Tensor bias = {};       ///< (H,(look_back + 2) W - 1) compute type; undefined: none
+  at::Tensor key_mask = {};   ///< (B,S) bool, true = real; undefined: all real
+  at::Tensor decay = {};      ///< (R) compute type, of the running mean; undefined: 1
   std::string memory = "none";
   int64_t window = 0;  ///< W; 0: no second term
   int64_t look_back = 0;

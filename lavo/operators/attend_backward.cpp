@@ -47,8 +47,13 @@ Results attend_backward_cpu(const AttendBackward& given) {
   g.weights.copy_(weights.sum(2).sum(0).t());
   if (g.bias.defined()) g.bias.copy_(bias.sum(2).sum(0));
   if (g.key_bases.defined()) {
-    g.key_bases.copy_(sum_over(key_bases, in.key_bases.size(0)));
-    g.value_bases.copy_(sum_over(value_bases, in.value_bases.size(0)));
+    const int64_t heads = in.key_bases.size(0);
+    g.key_bases.copy_(sum_over(key_bases, heads));
+    if (g.value_bases.defined()) {
+      g.value_bases.copy_(sum_over(value_bases, heads));
+    } else {
+      g.key_bases.add_(sum_over(value_bases, heads));
+    }
   }
   return g.list();
 }

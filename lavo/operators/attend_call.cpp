@@ -70,7 +70,9 @@ AttendInputs checked(AttendInputs in, int64_t past) {
     const int64_t heads = in.key_bases.size(0), R = in.key_bases.size(1);
     TORCH_CHECK(heads == 1 || heads == H, "lavo::attend: key_bases must be of 1 or ", H,
                 " heads, got ", heads);
-    in.value_bases = side_input(kName, in.value_bases, "value_bases", type, {heads, R, D});
+    in.value_bases = in.value_bases.defined()
+                         ? side_input(kName, in.value_bases, "value_bases", type, {heads, R, D})
+                         : in.key_bases;
     if (source == cpu::MemorySource::kProjected) {
       in.projected = side_input(kName, in.projected, "projected", type, {B, S - past, R});
     }
@@ -111,7 +113,8 @@ AttendFacts facts_of(const AttendInputs& in) {
           .causal = in.causal,
           .cross = in.cross,
           .decay = in.decay.defined(),
-          .one_bases = !has_bases || is_same_memory(in.key_bases, in.value_bases)};
+          .one_bases = !has_bases || !in.value_bases.defined() ||
+                       is_same_memory(in.key_bases, in.value_bases)};
 }
 
 cpu::LavoCall cpu_call(const AttendInputs& in) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <ATen/Context.h>
+
 #if __has_include(<catch2/catch_session.hpp>)
 #include <catch2/catch_session.hpp>
 #else

@@ -49,10 +49,17 @@ cuda::DeviceLimits limits_of(c10::Device device) {
 
 float* floats(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
 
+/// Of tensors that are on the GPU, whatever an emulation puts in their place.
+AttendFacts facts_on_cuda(const AttendInputs& in) {
+  AttendFacts facts = facts_of(in);
+  facts.device = c10::Device(c10::kCUDA, facts.device.index());
+  return facts;
+}
+
 /// Inputs as the kernels want them, and pointers to them.
 struct Prepared {
   explicit Prepared(const AttendInputs& given) : in(checked(given)), shape(shape_of(facts_of(in))) {
-    const std::string why = attend_refusal(facts_of(given));
+    const std::string why = attend_refusal(facts_on_cuda(given));
     TORCH_CHECK(why.empty(), "lavo::attend on CUDA: ", why);
     const at::ScalarType type = in.query.scalar_type();
     for (at::Tensor* x : {&in.query, &in.key, &in.value}) *x = with_aligned_rows(*x);
@@ -83,8 +90,9 @@ struct Prepared {
 
 Results attend_cuda(const AttendInputs& given) {
   const c10::cuda::CUDAGuard guard(given.query.device());
-  const Prepared p(given);
   const at::Tensor output = empty_tokens(given.query, given.value);
+  if (checked(given).query.numel() == 0) return {output};
+  const Prepared p(given);
   const at::Tensor sums = scratch(output, cuda::lavo_sums_floats(p.shape));
   C10_CUDA_CHECK(static_cast<cudaError_t>(
       cuda::lavo_forward(p.shape, p.call, rows_of(output), floats(sums),
@@ -99,11 +107,16 @@ at::Tensor of_heads(const at::Tensor& x, int64_t heads) {
 
 Results attend_backward_cuda(const AttendBackward& given) {
   const c10::cuda::CUDAGuard guard(given.in.query.device());
+  const AttendGradients g = empty_gradients(given);
+  if (checked(given.in).query.numel() == 0) {
+    for (const at::Tensor& x : g.list())
+      if (x.defined()) x.zero_();
+    return g.list();
+  }
   const Prepared p(given.in);
   const cuda::LavoShape& s = p.shape;
   const auto options = p.in.query.options().dtype(at::kFloat);
   const at::Tensor upstream = with_aligned_rows(given.grad_output);
-  const AttendGradients g = empty_gradients(given);
   const at::Tensor weights = at::empty({s.heads, 2}, options);
   cuda::LavoGradients to;
   to.query = rows_of(g.query), to.key = rows_of(g.key), to.value = rows_of(g.value);
@@ -131,8 +144,9 @@ Results attend_backward_cuda(const AttendBackward& given) {
   if (g.key_bases.defined()) {
     g.key_bases.copy_(of_heads(key_bases, p.in.key_bases.size(0)));
     if (context) {
-      g.value_bases.copy_(of_heads(value_bases, p.in.value_bases.size(0)));
-    } else {
+      const at::Tensor of_values = of_heads(value_bases, p.in.value_bases.size(0));
+      g.value_bases.defined() ? g.value_bases.copy_(of_values) : g.key_bases.add_(of_values);
+    } else if (g.value_bases.defined()) {
       g.value_bases.zero_();  // key_bases has the sum of both
     }
   }

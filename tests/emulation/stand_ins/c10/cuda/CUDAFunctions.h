@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// In place of LibTorch's.
+#pragma once
+
+namespace c10::cuda {
+inline int device_count() { return 1; }
+}  // namespace c10::cuda
