@@ -231,6 +231,8 @@ class Call {
                           "apply: --chunks streams causal self attention of one document, got {}",
                           in_.is_cross() ? "--cross" : "cu_seqlens");
     }
+    // Before pieces are cut from gates that are too short for it.
+    check_inputs(in_, mechanism_->inputs(), mechanism_->kind());
     const bool streams = in_.pattern() == Pattern::kCausalSelf && entry_.facts.has_state &&
                          !in_.cu_seqlens.defined() && !request_.reference;
     try {
@@ -245,9 +247,9 @@ class Call {
     if (initial.empty()) return;
     require<InputError>(
         state_ != nullptr,
-        "{}: '{}': this call of {} has no state to begin from: it takes causal self "
-        "attention of one document, not --reference",
-        source_, initial[0].first, entry_.name);
+        "{}: '{}': this call of {} has no state to begin from: it takes causal self attention of "
+        "one document{}",
+        source_, initial[0].first, entry_.name, request_.reference ? ", not --reference" : "");
     const auto probe = mechanism_->new_state();
     {
       torch::NoGradGuard no_grad;
@@ -397,13 +399,17 @@ std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTen
                                         const ToleranceOf& tolerance_of,
                                         const std::string& source) {
   std::vector<Agreement> agreements;
+  const bool has_final_state = std::ranges::any_of(
+      made, [](const auto& tensor) { return tensor.first.starts_with(kFinalState); });
   for (const auto& [name, expected] : given) {
     if (!name.starts_with(kExpected)) continue;
     Agreement agreement{.name = name.substr(std::string(kExpected).size())};
     const auto found = made.find(agreement.name);
     const bool is_gradient = agreement.name.starts_with("grad_");
-    const bool may_lack = is_gradient && (!made.contains("grad_query") ||  // --grad was not given
-                                          given.contains(agreement.name.substr(5)));  // a buffer
+    const bool may_lack =
+        is_gradient ? !made.contains("grad_query") ||               // --grad was not given
+                          given.contains(agreement.name.substr(5))  // a buffer
+                    : agreement.name.starts_with(kFinalState) && !has_final_state;  // --reference
     require<InputError>(found != made.end() || may_lack, "{}: '{}': {}", source, name,
                         is_gradient
                             ? "there is no such gradient"

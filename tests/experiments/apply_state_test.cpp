@@ -172,6 +172,37 @@ TEST_CASE("an input that the mechanism takes and the file lacks is named") {
   CHECK(declared > 0);
 }
 
+TEST_CASE("inputs per token are held to the length of the call, also where it is cut in pieces") {
+  int declared = 0;
+  for_each_stream([&](ApplyRequest request, const Inputs& in) {
+    const int64_t whole = in.query.size(2);
+    for (const auto& [name, given] : in.extra) {
+      const int64_t dim = token_dim(given.letters);
+      if (dim < 0) continue;
+      ++declared;
+      request.chunks = {3};
+      NamedTensors file = file_of(in);
+      file[name] = given.tensor.narrow(dim, 0, whole - 1);
+      CHECK_THAT(said(request, file), ContainsSubstring("'" + name + "' must be ["));
+      file[name] = torch::cat({given.tensor, given.tensor}, dim);
+      CHECK_THAT(said(request, file), ContainsSubstring("'" + name + "' must be ["));
+      file[name] = given.tensor.select(dim, 0);
+      CHECK_THAT(said(request, file), ContainsSubstring("'" + name + "' must be ["));
+    }
+  });
+  CHECK(declared > 0);
+}
+
+TEST_CASE("--reference is not named where it was not asked for") {
+  const Shape shape{.B = 1, .H = 2, .T = 6, .S = 6, .D = 8, .E = 8};
+  NamedTensors file = file_of(random_inputs(shape, torch::kFloat64, 3, {.causal = true}));
+  ApplyRequest request;
+  request.mechanism = "linear";
+  file["initial_state"] = torch::zeros({1, 2, 9, 8}, torch::kFloat64);
+  CHECK_THAT(said(request, file),
+             ContainsSubstring("no state to begin from") && !ContainsSubstring("--reference"));
+}
+
 TEST_CASE("tolerances are those of the case, by tensor and type") {
   const json index = json::array({{{"id", "a"},
                                    {"tolerance",
