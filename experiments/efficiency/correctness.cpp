@@ -109,6 +109,8 @@ Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vect
   };
   const auto actual = through_forward(type);
 
+  // With its parameters: what many passes leave in gradients of 16 bits is rounded by each of them.
+  mechanism.to(torch::kFloat64);
   const ReferenceThreads threads(s.S);
   Inputs wide = given.to(torch::kFloat64).leaves();
   for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
@@ -122,11 +124,11 @@ Check check_gradients(Mechanism& mechanism, const Inputs& given, const std::vect
   Check check{.rows = rows,
               .error = worst_gradient_error(actual, expected),
               .allowed = kGradientSlack * allowed_error(given)};
-  if (check.passed() || type == torch::kFloat64) return check;
-  mechanism.to(torch::kFloat64);
-  const double in_float64 = worst_gradient_error(through_forward(torch::kFloat64), expected);
+  if (!check.passed() && type != torch::kFloat64 &&
+      worst_gradient_error(through_forward(torch::kFloat64), expected) <= kRightInFloat64) {
+    check.allowed = std::max(check.allowed, kCancelled);
+  }
   mechanism.to(type);
-  if (in_float64 <= kRightInFloat64) check.allowed = std::max(check.allowed, kCancelled);
   return check;
 }
 

@@ -128,6 +128,25 @@ TEST_CASE("a wrong result is not timed") {
   CHECK(status_of(Efficiency(&make_spoilt<100, 101>), backward) == "wrong");
 }
 
+TEST_CASE("the gradient of one number in 16 bits is held to one that no rounding has touched") {
+  for (const auto& [length, unit] : {std::pair{32, true}, {1024, true}, {64, false}}) {
+    const json axes = {{"mechanism", "lavo"},
+                       {"memory", "slots"},
+                       {"temperature", "learned"},
+                       {"bases", 8},
+                       {"unit", unit},
+                       {"heads", 1},
+                       {"head_dim", 16},
+                       {"dtype", "bfloat16"},
+                       {"length", length},
+                       {"causal", true},
+                       {"pass", "forward_backward"}};
+    CAPTURE(axes.dump());
+    CHECK(status_of(Efficiency(), axes) == "ok");
+    CHECK(status_of(Efficiency(&make_spoilt<100, 200>), axes) == "wrong");
+  }
+}
+
 TEST_CASE("what runs composed is not timed as fused") {
   for (const char* pass : {"forward", "forward_backward", "decode"}) {
     json axes = {{"mechanism", "lavo"}, {"length", 64}, {"pass", pass}};
