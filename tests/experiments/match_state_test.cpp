@@ -192,6 +192,20 @@ TEST_CASE("match_state_by names another axis or option, where the cell has it") 
   CHECK(plan.cells[3].axes["head_dim"] == 64);
 }
 
+TEST_CASE("match_state_by: heads of a fixed width stand at no equal steps, and the state falls") {
+  const Plan plan = plan_of(
+      "match_state_bytes = [16640, 33280]\nmatch_state_by = 'heads'\n"
+      "[fixed]\nwidth = 64\nlayers = 1\n[axes]\nmechanism = ['abc', 'mesa']\n",
+      {}, "language_model");
+  REQUIRE(plan.cells.size() == 4);
+  for (const Cell& cell : plan.cells) {
+    CAPTURE(cell.axes.dump(), cell.refused);
+    CHECK(cell.refused.empty());
+    CHECK(only_note(cell)["ratio"].get<double>() > 0.98);
+    CHECK(only_note(cell)["ratio"].get<double>() < 1.02);
+  }
+}
+
 TEST_CASE("profiles, [[cells]] and the command line replace the budget") {
   const std::string text =
       "match_state_bytes = 33280\n[fixed]\nheads = 1\nthreads = 1\n"

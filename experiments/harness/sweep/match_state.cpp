@@ -17,6 +17,7 @@ namespace {
 constexpr double kNear = 0.02, kFarthest = 2;
 /// A step between widths is found below this one: it is the heads, or twice as many.
 constexpr int64_t kWidestStep = 4096;
+constexpr int64_t kFew = 64;  ///< values tried one by one
 constexpr double kTooLarge = std::numeric_limits<double>::infinity();
 
 json with(json axes, const std::string& name, int64_t value) {
@@ -127,7 +128,8 @@ StateSize StateMatcher::counted(const StateUse& use) {
   return counted_[key.dump()] = largest_state(*mechanism, s, use.type, use.options);
 }
 
-/// Looks for the value whose state is nearest to the budget; the size rises with the value.
+/// Looks for the value whose state is nearest to the budget: between values at equal steps where
+/// the size rises with them, else (heads of a fixed width) among all that there are.
 struct StateMatcher::Search {
   StateMatcher& matcher;
   const json& given;
@@ -156,8 +158,35 @@ struct StateMatcher::Search {
     return std::clamp(below + steps, below + 1, above - 1);
   }
 
+  bool is_rising() {
+    return bytes(0) <= bytes(1) && matcher.resolved(given, match.budget.by, value(2));
+  }
+
+  /// The same as run() of values that are few and stand at no equal steps.
+  std::string try_all() {
+    double nearest = kTooLarge;
+    for (int64_t step = 0, found = 0; value(step) <= 2 * kWidestStep && found < kFew; ++step) {
+      const double now = bytes(step);
+      if (now == kTooLarge) continue;
+      ++found;
+      const double distance = std::abs(now - static_cast<double>(match.budget.bytes));
+      if (distance >= nearest) continue;
+      nearest = distance;
+      match.value = value(step);
+      match.size = seen[step];
+    }
+    return too_far();
+  }
+
+  std::string too_far() const {
+    if (match.ratio() <= kFarthest && match.ratio() * kFarthest >= 1) return "";
+    return fmt::format("its nearest state, with {} = {}, has {} bytes", match.budget.by,
+                       match.value, match.counted_bytes());
+  }
+
   /// Fills `match` and leaves in `start` the number of steps; or says why there is no such value.
   std::string run(int64_t& start) {
+    if (!is_rising()) return try_all();
     const double budget = static_cast<double>(match.budget.bytes);
     constexpr int64_t unknown = std::numeric_limits<int64_t>::max() / 2;
     int64_t below = -1, above = unknown;  // the last step below the budget, the first that is not
@@ -180,9 +209,7 @@ struct StateMatcher::Search {
     start = distance(above) < distance(below) ? above : below;
     match.value = value(start);
     match.size = seen[start];
-    if (match.ratio() <= kFarthest && match.ratio() * kFarthest >= 1) return "";
-    return fmt::format("its nearest state, with {} = {}, has {} bytes", match.budget.by,
-                       match.value, match.counted_bytes());
+    return too_far();
   }
 };
 

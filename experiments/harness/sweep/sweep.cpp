@@ -16,7 +16,8 @@ namespace lavo {
 namespace {
 
 constexpr size_t kMostCells = 1'000'000;
-constexpr int64_t kFewestBytes = 4, kMostBytes = int64_t{1} << 40;  // of a state
+// Of a state. Real ones of about this size are made to be counted.
+constexpr int64_t kFewestBytes = 4, kMostBytes = int64_t{1} << 26;
 
 std::string kind_of(const toml::node& node) {
   if (node.is_table()) return "a table";
