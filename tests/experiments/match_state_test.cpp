@@ -279,7 +279,7 @@ TEST_CASE("what match_state_bytes cannot mean is refused with the place") {
     CHECK_THAT(refusal_of_sweep(text, sets, experiment), ContainsSubstring(message));
   };
   says("match_state_bytes = 3\n",
-       "s.toml:2:1: 'match_state_bytes' must be an integer 4 ... 1099511627776");
+       "s.toml:2:1: 'match_state_bytes' must be an integer 4 ... 67108864");
   says("match_state_bytes = 'x'\n", "s.toml:2:1: 'match_state_bytes' must be an integer");
   says("match_state_bytes = 33280.5\n", "bytes of a state, got 33280.5");
   says("match_state_bytes = []\n", "s.toml:2:1: 'match_state_bytes' in [the file] has no values");
