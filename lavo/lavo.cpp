@@ -277,7 +277,8 @@ Tensor Lavo::attend(const Inputs& in, State* state) {
   if (local && state) keys = stream_keys(carried.window, in, first);
   const Tensor bias = relative_bias_.defined() ? to_compute(relative_bias_) : Tensor();
   const bool naive = implementation() == Implementation::kNaive;
-  const auto lengths = naive ? std::vector{T} : tile_lengths(T, tile_tokens(in.shape(), in.query.device()), first);
+  const auto lengths =
+      naive ? std::vector{T} : tile_lengths(T, tile_tokens(in.shape(), in.query.device()), first);
   const auto queries = in.query.split_with_sizes(lengths, 2);
   std::optional<GlobalPart> memory;
   std::vector<Tensor> read;
