@@ -396,20 +396,18 @@ NamedTensors apply(const ApplyRequest& request, const NamedTensors& given,
 }
 
 std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTensors& given,
-                                        const ToleranceOf& tolerance_of,
-                                        const std::string& source) {
+                                        const ToleranceOf& tolerance_of, const std::string& source,
+                                        bool reference) {
   std::vector<Agreement> agreements;
-  const bool has_final_state = std::ranges::any_of(
-      made, [](const auto& tensor) { return tensor.first.starts_with(kFinalState); });
   for (const auto& [name, expected] : given) {
     if (!name.starts_with(kExpected)) continue;
     Agreement agreement{.name = name.substr(std::string(kExpected).size())};
     const auto found = made.find(agreement.name);
     const bool is_gradient = agreement.name.starts_with("grad_");
-    const bool may_lack =
-        is_gradient ? !made.contains("grad_query") ||               // --grad was not given
-                          given.contains(agreement.name.substr(5))  // a buffer
-                    : agreement.name.starts_with(kFinalState) && !has_final_state;  // --reference
+    const bool may_lack = is_gradient
+                              ? !made.contains("grad_query") ||  // --grad was not given
+                                    given.contains(agreement.name.substr(5))           // a buffer
+                              : reference && agreement.name.starts_with(kFinalState);  // makes none
     require<InputError>(found != made.end() || may_lack, "{}: '{}': {}", source, name,
                         is_gradient
                             ? "there is no such gradient"

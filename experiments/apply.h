@@ -60,8 +60,9 @@ ToleranceOf golden_tolerances(const json& index, const std::string& case_id, tor
                               const std::string& source);
 
 /// One for each expected_* tensor. Throws InputError where there is none, where one is named like
-/// nothing that apply() makes, and where shapes differ.
+/// nothing that apply() makes, and where shapes differ. `reference`: the oracle makes no final state.
 std::vector<Agreement> compare_expected(const NamedTensors& made, const NamedTensors& given,
-                                        const ToleranceOf& tolerance_of, const std::string& source);
+                                        const ToleranceOf& tolerance_of, const std::string& source,
+                                        bool reference = false);
 
 }  // namespace lavo

@@ -96,7 +96,7 @@ int run_apply(const ApplyArguments& arguments) {
       tolerances(arguments, request.type.value_or(given.at("query").scalar_type()));
   std::vector<Agreement> agreements;
   if (arguments.check) {
-    agreements = compare_expected(made, given, tolerance_of, arguments.input);
+    agreements = compare_expected(made, given, tolerance_of, arguments.input, request.reference);
   }
   write_safetensors(arguments.output, made);
   return !arguments.check || report(agreements, tolerance_of) ? kSuccess : kFailure;

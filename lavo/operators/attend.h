@@ -72,7 +72,8 @@ struct AttendFacts {
 };
 
 /// Why no kernel takes the call, which is composed then; empty where one does. Says the same in a
-/// build without kernels for the device, but for sizes that only those know of.
+/// build without kernels for the device, but for sizes that only those know of and for what a GPU
+/// that is there allows.
 std::string attend_refusal(const AttendFacts& facts);
 
 /// The same of tensors, whose shapes go together.

@@ -78,12 +78,12 @@ double binding_error(const Tensor& got, const Tensor& wanted) {
   return (got.to(at::kDouble) - wanted).norm().item<double>() / wanted.norm().item<double>();
 }
 
-/// As an H100: compute capability 9.0 and 227 KiB.
-void emulate_h100() {
-  cuda::test::device = {};
-  cuda::test::device.major = 9;
-  cuda::test::device.sharedMemPerBlockOptin = 227 * 1024;
-}
+/// What cudaDeviceGetAttribute answers.
+struct EmulatedDevice {
+  int major = 0, minor = 0, shared_bytes = 0;
+} emulated_device;
+
+void emulate_h100() { emulated_device = {9, 0, 227 * 1024}; }
 
 struct CudaFacts : AttendFacts {
   explicit CudaFacts(at::ScalarType asked, int64_t width, const char* of, int64_t rows) {
@@ -94,6 +94,17 @@ struct CudaFacts : AttendFacts {
 };
 
 }  // namespace
+}  // namespace lavo
+
+extern "C" cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
+  using lavo::emulated_device;
+  *value = which == cudaDevAttrComputeCapabilityMajor   ? emulated_device.major
+           : which == cudaDevAttrComputeCapabilityMinor ? emulated_device.minor
+                                                        : emulated_device.shared_bytes;
+  return cudaSuccess;
+}
+
+namespace lavo {
 
 TEST_CASE("attend as bound on CUDA is the CPU's, in every gradient, layout and type") {
   emulate_h100();
@@ -174,12 +185,11 @@ TEST_CASE("What no kernel for a GPU takes is refused in one line before a launch
   CHECK(attend_refusal_cuda(CudaFacts(at::kFloat, 128, "shared", 64)).empty());
   CHECK_THAT(attend_refusal_cuda(CudaFacts(at::kFloat, 128, "projected", 64)),
              ContainsSubstring("shared memory"));
-  cuda::test::device.major = 8, cuda::test::device.minor = 6;
-  cuda::test::device.sharedMemPerBlockOptin = 99 * 1024;
+  emulated_device = {8, 6, 99 * 1024};
   CHECK(attend_refusal_cuda(CudaFacts(at::kBFloat16, 64, "shared", 64)).empty());
   CHECK_THAT(attend_refusal_cuda(CudaFacts(at::kFloat, 128, "shared", 64)),
              ContainsSubstring("shared memory"));
-  cuda::test::device.major = 7, cuda::test::device.minor = 5;
+  emulated_device = {7, 5, 64 * 1024};
   CHECK_THAT(attend_refusal_cuda(CudaFacts(at::kBFloat16, 64, "shared", 64)),
              ContainsSubstring("compute capability 8.0"));
 }

@@ -13,7 +13,7 @@
 
 // Called by ThreadSanitizer at its first report, which says enough. Naming the lines takes it
 // seconds: TSAN_OPTIONS=symbolize=1 does.
-extern "C" [[gnu::no_sanitize("thread")]] void __tsan_on_report(void*) { _exit(66); }
+extern "C" __attribute__((no_sanitize("thread"))) void __tsan_on_report(void*) { _exit(66); }
 extern "C" const char* __tsan_default_options() { return "symbolize=0"; }
 extern "C" const char* __asan_default_options() {
   return "detect_stack_use_after_return=0:detect_leaks=0";  // threads have stacks of our own

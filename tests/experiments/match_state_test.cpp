@@ -206,6 +206,23 @@ TEST_CASE("match_state_by: heads of a fixed width stand at no equal steps, and t
   }
 }
 
+TEST_CASE("match_state_by: every divisor of a width is looked at") {
+  const std::string rest =
+      "match_state_by = 'heads'\n[fixed]\nlayers = 1\nmechanism = 'linear'\nposition_encoding = "
+      "'none'\n";
+  for (const auto& [width, heads] : {std::pair{96, 12}, {96, 3}, {35, 7}, {35, 35}}) {
+    CAPTURE(width, heads);
+    const std::string fixed = rest + "width = " + std::to_string(width) + "\n";
+    // linear's state of a head: head_dim^2 numbers and head_dim of the normaliser.
+    const int64_t bytes = 4 * width * (width / heads + 1);
+    const Plan plan = plan_of("match_state_bytes = " + std::to_string(bytes) + "\n" + fixed, {},
+                              "language_model");
+    REQUIRE(plan.cells.size() == 1);
+    CAPTURE(plan.cells[0].refused);
+    CHECK(plan.cells[0].axes["heads"] == heads);
+  }
+}
+
 TEST_CASE("profiles, [[cells]] and the command line replace the budget") {
   const std::string text =
       "match_state_bytes = 33280\n[fixed]\nheads = 1\nthreads = 1\n"

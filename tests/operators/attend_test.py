@@ -45,6 +45,8 @@ class Attend(OperatorTests, unittest.TestCase):
 
         mask = torch.ones(B, 10, dtype=torch.bool)
         mask[0, 6:] = False
+        one_bases = call(9, "key_value")
+        one_bases[5] = None
         return {
             "shared": call(9, "shared"),
             "key_value": call(10, "key_value"),
@@ -54,6 +56,7 @@ class Attend(OperatorTests, unittest.TestCase):
             "one token": call(1, "key_value"),
             "not causal": call(9, "key_value", causal=False),
             "hidden keys": call(10, "shared", key_mask=mask),
+            "one bases": one_bases,
             "look back": call(length, "shared", look_back=1),
             "decay": call(7, "shared", decay=torch.linspace(0.5, 0.9, R, dtype=compute)),
         }

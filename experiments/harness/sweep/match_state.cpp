@@ -17,7 +17,8 @@ namespace {
 constexpr double kNear = 0.02, kFarthest = 2;
 /// A step between widths is found below this one: it is the heads, or twice as many.
 constexpr int64_t kWidestStep = 4096;
-constexpr int64_t kFew = 64;  ///< values tried one by one
+/// Values tried one by one, and those that must stand at equal steps to be searched instead.
+constexpr int64_t kFew = 128, kLooked = 8;
 constexpr double kTooLarge = std::numeric_limits<double>::infinity();
 
 json with(json axes, const std::string& name, int64_t value) {
@@ -158,24 +159,38 @@ struct StateMatcher::Search {
     return std::clamp(below + steps, below + 1, above - 1);
   }
 
+  /// Whether the size rises with the value, which stands at equal steps as far as one looks here.
   bool is_rising() {
-    return bytes(0) <= bytes(1) && matcher.resolved(given, match.budget.by, value(2));
+    for (int64_t step = 2; step < kLooked; ++step) {
+      if (!matcher.resolved(given, match.budget.by, value(step))) return false;
+    }
+    return bytes(0) <= bytes(1);
   }
 
-  /// The same as run() of values that are few and stand at no equal steps.
+  /// The same as run() of values that are few and stand at no equal steps. What cannot be made to
+  /// be counted is too large.
   std::string try_all() {
     double nearest = kTooLarge;
-    for (int64_t step = 0, found = 0; value(step) <= 2 * kWidestStep && found < kFew; ++step) {
-      const double now = bytes(step);
-      if (now == kTooLarge) continue;
+    std::string failed;
+    int found = 0;
+    for (int64_t now = 0; now <= 2 * kWidestStep && found < kFew; ++now) {
+      const auto axes = matcher.resolved(given, match.budget.by, now);
+      if (!axes) continue;
       ++found;
-      const double distance = std::abs(now - static_cast<double>(match.budget.bytes));
+      StateSize size;
+      failed = reason([&] {
+        size = matcher.counted(matcher.experiment_.state_use(*axes));
+        return std::string();
+      });
+      const double distance = failed.empty() ? std::abs(4 * static_cast<double>(size.numbers) -
+                                                        static_cast<double>(match.budget.bytes))
+                                             : kTooLarge;
       if (distance >= nearest) continue;
       nearest = distance;
-      match.value = value(step);
-      match.size = seen[step];
+      match.value = now;
+      match.size = size;
     }
-    return too_far();
+    return nearest == kTooLarge ? failed : too_far();
   }
 
   std::string too_far() const {

@@ -55,7 +55,8 @@ class StateMatcher {
   StateMatch solve(const json& given, const StateBudget& budget);
 
  private:
-  /// first, first + step, first + 2 step, ...: what divides by the heads.
+  /// first, first + step, first + 2 step, ...: what divides by the heads. Only the first two where
+  /// the values stand at no equal steps, as heads do, which divide a width.
   struct Values {
     int64_t first, step;
   };

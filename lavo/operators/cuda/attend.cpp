@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // lavo::attend on the GPU: what the kernels do not take is an error here, and is composed by
 // mechanisms, which ask can_attend first.
-#include <ATen/cuda/CUDAContext.h>
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
 
 #include "lavo/kernels/cuda/lavo/call.h"
 #include "lavo/operators/attend_call.h"
@@ -43,8 +43,15 @@ cuda::LavoShape shape_of(const AttendFacts& f) {
 }
 
 cuda::DeviceLimits limits_of(c10::Device device) {
-  const cudaDeviceProp* const p = at::cuda::getDeviceProperties(device.index());
-  return {10 * p->major + p->minor, static_cast<int64_t>(p->sharedMemPerBlockOptin)};
+  const int index = device.has_index() ? device.index() : c10::cuda::current_device();
+  const auto attribute = [&](cudaDeviceAttr which) {
+    int value = 0;
+    C10_CUDA_CHECK(cudaDeviceGetAttribute(&value, which, index));
+    return value;
+  };
+  return {10 * attribute(cudaDevAttrComputeCapabilityMajor) +
+              attribute(cudaDevAttrComputeCapabilityMinor),
+          attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)};
 }
 
 float* floats(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
@@ -58,7 +65,9 @@ AttendFacts facts_on_cuda(const AttendInputs& in) {
 
 /// Inputs as the kernels want them, and pointers to them.
 struct Prepared {
-  explicit Prepared(const AttendInputs& given) : in(checked(given)), shape(shape_of(facts_of(in))) {
+  /// Of inputs that are checked(); `given`: as they were, with one_bases still to be seen.
+  Prepared(const AttendInputs& given, AttendInputs from)
+      : in(std::move(from)), shape(shape_of(facts_of(in))) {
     const std::string why = attend_refusal(facts_on_cuda(given));
     TORCH_CHECK(why.empty(), "lavo::attend on CUDA: ", why);
     const at::ScalarType type = in.query.scalar_type();
@@ -88,11 +97,17 @@ struct Prepared {
   at::Tensor weights, counts, key_bases, value_bases, projected;
 };
 
+/// Of no token: nothing is launched, and gradients are zeros.
+bool is_empty(const AttendInputs& in) {
+  return in.query.size(0) == 0 || in.query.size(1) == 0 || in.query.size(2) == 0;
+}
+
 Results attend_cuda(const AttendInputs& given) {
   const c10::cuda::CUDAGuard guard(given.query.device());
+  AttendInputs in = checked(given);
   const at::Tensor output = empty_tokens(given.query, given.value);
-  if (checked(given).query.numel() == 0) return {output};
-  const Prepared p(given);
+  if (is_empty(in)) return {output};
+  const Prepared p(given, std::move(in));
   const at::Tensor sums = scratch(output, cuda::lavo_sums_floats(p.shape));
   C10_CUDA_CHECK(static_cast<cudaError_t>(
       cuda::lavo_forward(p.shape, p.call, rows_of(output), floats(sums),
@@ -107,13 +122,14 @@ at::Tensor of_heads(const at::Tensor& x, int64_t heads) {
 
 Results attend_backward_cuda(const AttendBackward& given) {
   const c10::cuda::CUDAGuard guard(given.in.query.device());
+  AttendInputs in = checked(given.in);
   const AttendGradients g = empty_gradients(given);
-  if (checked(given.in).query.numel() == 0) {
+  if (is_empty(in)) {
     for (const at::Tensor& x : g.list())
       if (x.defined()) x.zero_();
     return g.list();
   }
-  const Prepared p(given.in);
+  const Prepared p(given.in, std::move(in));
   const cuda::LavoShape& s = p.shape;
   const auto options = p.in.query.options().dtype(at::kFloat);
   const at::Tensor upstream = with_aligned_rows(given.grad_output);

@@ -49,7 +49,13 @@ TEST_CASE("attend without value_bases is attend with key_bases for both, in grad
 }
 
 TEST_CASE("Whether the bases are one does not hang on where they lie in memory") {
-  AttendFacts facts{.device = torch::kCUDA, .B = 1, .H = 1, .T = 64, .S = 64, .memory = "shared"};
+  AttendFacts facts{.device = torch::kCUDA,
+                    .type = torch::kBFloat16,
+                    .B = 1,
+                    .H = 1,
+                    .T = 64,
+                    .S = 64,
+                    .memory = "shared"};
   facts.window = 16, facts.causal = true;
   CHECK(attend_refusal(facts).empty());
   facts.one_bases = false;

@@ -34,8 +34,8 @@ struct LavoInputs {
   const int32_t* real_counts = nullptr;
 };
 
-/// Gradients; a null pointer is one that is not wanted, and for bases and bias no work is done
-/// then. Those of bases are (heads, bases, width).
+/// Gradients; a null pointer is one that is not wanted: no products are taken for the bases' then,
+/// key_bases saying so for both, nor sums for the bias'. Those of bases are (heads, bases, width).
 struct LavoGradients {
   Rows query, key, value;
   Rows context;  ///< of each head: (batch, heads, length, bases)
@@ -47,7 +47,7 @@ struct LavoGradients {
 
 constexpr int kNotBuilt = -1;  ///< returned by launchers for an instance that this build leaves out
 
-/// Why the kernels take this shape on no GPU; null when there is one.
+/// What the kernels have against the sizes, whatever the GPU; null when nothing.
 const char* why_not(const LavoShape& shape);
 
 /// What a GPU allows.

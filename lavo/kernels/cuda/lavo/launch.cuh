@@ -80,7 +80,7 @@ int launch_backward(const LavoShape& s, const LavoInputs& in, const Rows& output
   };
   const int rows = s.bases * s.width;
   if (C::kHasMemory) reduce(0, rows, to.key_bases);
-  if (C::kHasContext) reduce(scratch.bases, rows, to.value_bases);
+  if (C::kHasContext && to.key_bases != nullptr) reduce(scratch.bases, rows, to.value_bases);
   reduce(scratch.bias_offset, 2 * s.window - 1, to.bias);
   reduce(scratch.weights_offset, 2, to.weights);
   return failed;
