@@ -8,6 +8,7 @@
 
 #include "lavo/operators/cuda/attend.cpp"  // its functions, which only the dispatcher can name
 #include "tests/support/catch.h"
+#include "tests/support/feature_problem.h"
 
 namespace lavo {
 namespace {
@@ -74,10 +75,6 @@ AttendInputs in_float64(AttendInputs in) {
   return in;
 }
 
-double binding_error(const Tensor& got, const Tensor& wanted) {
-  return (got.to(at::kDouble) - wanted).norm().item<double>() / wanted.norm().item<double>();
-}
-
 /// What cudaDeviceGetAttribute answers.
 struct EmulatedDevice {
   int major = 0, minor = 0, shared_bytes = 0;
@@ -126,7 +123,7 @@ TEST_CASE("attend as bound on CUDA is the CPU's, in every gradient, layout and t
 
   const Tensor output = attend_cuda(in)[0], expected = attend(exact);
   const double bound = c.type == at::kFloat ? 0x1p-17 : 0x1p-8;
-  CHECK(binding_error(output, expected) < bound);
+  CHECK(relative_error(output, expected) < bound);
   CHECK(output.strides() == empty_tokens(in.query, in.value).strides());
 
   const Tensor upstream = torch::randn({kB, kH, kT, kD}).to(c.type);
@@ -139,7 +136,7 @@ TEST_CASE("attend as bound on CUDA is the CPU's, in every gradient, layout and t
     const Tensor& gradient = got[place++];
     if (!x.defined()) return;
     CAPTURE(name);
-    CHECK(binding_error(gradient, wanted[i]) < bound);
+    CHECK(relative_error(gradient, wanted[i]) < bound);
     CHECK(gradient.sizes() == x.sizes());
     ++i, ++compared;
   });
@@ -152,6 +149,25 @@ TEST_CASE("attend as bound on CUDA is the CPU's, in every gradient, layout and t
     CHECK(fewer[k].defined() == (got[k].defined() && !of_bases));
     if (fewer[k].defined()) CHECK(torch::equal(fewer[k], got[k]));
   }
+}
+
+TEST_CASE(
+    "attend as bound on CUDA: bases given twice have the gradient of those given once, in two") {
+  emulate_h100();
+  BindingCase c;
+  c.memory = GENERATE("shared", "key_value", "projected");
+  c.type = at::kFloat;
+  CAPTURE(c.memory);
+  AttendInputs once = bound_inputs(c), twice = once;
+  once.value_bases = Tensor();
+  twice.value_bases = twice.key_bases;
+  CHECK(torch::equal(attend_cuda(once)[0], attend_cuda(twice)[0]));
+  const Tensor upstream = torch::randn({kB, kH, kT, kD});
+  const Results one = attend_backward_cuda({upstream, once, true});
+  const Results two = attend_backward_cuda({upstream, twice, true});
+  CHECK_FALSE(one[5].defined());
+  CHECK(one[4].abs().max().item<double>() > 0);
+  CHECK(torch::equal(one[4], two[4] + two[5]));
 }
 
 TEST_CASE("attend as bound on CUDA takes an upstream that is one number for all") {

@@ -4,7 +4,8 @@
 // It says how many bytes the state of one layer's mechanism should have, for one sequence and over
 // all heads, where every number counts as 4 bytes whatever type holds it. Counted is every tensor
 // of a real state when it is at its largest: sums, normalisers, full window caches. 8320 numbers a
-// head are 33280 bytes with one head. What a layer keeps beside its mechanism is not counted.
+// head are 33280 bytes with one head. What a layer keeps beside its mechanism is not counted. States
+// of about this size are made while the cells are planned, so that 64 MiB are the most.
 //
 // In each cell one axis or option gets the value whose state comes nearest: the option that the
 // mechanism names (Facts::state_option: slots, bases, features, a window), else the experiment's

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// LAVO's kernels: every instance's path through the code.
+// LAVO's kernels: every instance's path through the code, and what its launch asks of a GPU.
 #if defined(__CUDACC__) || defined(LAVO_PLANTED_BUGS)
 #include "lavo/kernels/cuda/lavo/launch.cuh"
 #endif

@@ -2,7 +2,7 @@
 // lavo::attend without value_bases: key_bases serve for both.
 #include <torch/torch.h>
 
-#include "lavo/operators/attend.h"
+#include "lavo/operators/attend_call.h"
 #include "tests/support/catch.h"
 
 namespace lavo {
@@ -48,18 +48,28 @@ TEST_CASE("attend without value_bases is attend with key_bases for both, in grad
   CHECK(torch::equal(got, apart[0] + apart[1]));
 }
 
-TEST_CASE("Whether the bases are one does not hang on where they lie in memory") {
+TEST_CASE("bases given once are one whatever is unpacked of them, and given twice as they lie") {
+  AttendInputs in = one_bases_inputs("shared");
+  CHECK(facts_of(in).one_bases);
+  in.key_bases = in.key_bases.clone();  // as hooks of saved tensors give it back
+  CHECK(facts_of(in).one_bases);
+  in.value_bases = in.key_bases;
+  CHECK(facts_of(in).one_bases);
+  in.value_bases = in.value_bases.clone();
+  CHECK_FALSE(facts_of(in).one_bases);
+}
+
+TEST_CASE("no kernel for a GPU takes bases that differ without a projection") {
   AttendFacts facts{.device = torch::kCUDA,
                     .type = torch::kBFloat16,
-                    .B = 1,
-                    .H = 1,
                     .T = 64,
                     .S = 64,
-                    .memory = "shared"};
-  facts.window = 16, facts.causal = true;
+                    .memory = "shared",
+                    .window = 16,
+                    .causal = true};
   CHECK(attend_refusal(facts).empty());
   facts.one_bases = false;
-  CHECK_FALSE(attend_refusal(facts).empty());
+  CHECK_THAT(attend_refusal(facts), ContainsSubstring("differ only with memory 'projected'"));
 }
 
 }  // namespace lavo
